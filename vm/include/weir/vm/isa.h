@@ -15,8 +15,8 @@
 
 /* Where an operation may stand. */
 enum weir_isa_level {
-	WEIR_ISA_BPF = 1 << 0,	/* in programs as loaded */
-	WEIR_ISA_LOW = 1 << 1,	/* in the internal ISA */
+	WEIR_ISA_BPF = 1 << 0, /* in programs as loaded */
+	WEIR_ISA_LOW = 1 << 1, /* in the internal ISA */
 };
 
 enum weir_op {
@@ -43,10 +43,19 @@ extern const struct weir_op_info weir_op_table[WEIR_OPI_COUNT];
  */
 enum weir_op weir_isa_decode(const struct bpf_insn *insn);
 
+/* Does insn jump within its function (JA, gotol, may_goto and conditional jumps)? */
+bool weir_isa_is_jump(const struct bpf_insn *insn);
+/* Where a jump at insn_idx goes when taken; not checked to be inside the program. */
+int64_t weir_isa_jump_target(const struct bpf_insn *insn, uint32_t insn_idx);
+/* Does insn write the register in its dst field? (Atomics with fetch write src or R0 instead.) */
+bool weir_isa_writes_dst(const struct bpf_insn *insn);
+
 /*
  * Shape check of a whole program at a level: known operations, reserved fields zero, register
- * numbers, LD_IMM64's second half, jump targets inside. 0, or -EINVAL with Linux's wording and
- * *bad_idx set.
+ * numbers, LD_IMM64's second half, jump and local call targets inside, R10 never written. At
+ * WEIR_ISA_BPF also what Linux refuses although RFC 9669 defines it: constant division by zero and
+ * constant shifts beyond the width. 0, or -EINVAL (-EACCES for R10) with Linux's wording and
+ * *bad_idx set. Function boundaries are the caller's to check.
  */
 int weir_isa_check(const struct bpf_insn *insns, uint32_t insn_count, enum weir_isa_level level,
 		   struct weir_diag *diag, uint32_t *bad_idx);

@@ -104,7 +104,7 @@ struct weir_subprog {
 	bool has_ld_abs;
 	bool is_callback;
 	bool reachable;
-	const char *name; /* owned by the ok; "main" style name without BTF is "" */
+	const char *name; /* strdup'd, owned by the ok; "" or NULL without BTF */
 };
 
 struct weir_verify_stats {
