@@ -11,6 +11,7 @@
 #define WEIR_DAEMON_PLANE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "weir/base/diag.h"
@@ -36,12 +37,12 @@ struct weir_plane_prog {
 	/* Per slot, one cache line apart; written by that slot's worker, read by anyone. */
 	struct weir_plane_prog_stats {
 		_Alignas(64) uint64_t runs;
-		uint64_t run_ns; /* only while statistics are on */
+		uint64_t run_ns;      /* only while statistics are on */
 		uint64_t verdicts[8]; /* indexed by verdict; XDP 0..4; [7]: anything else */
 		uint64_t budget_overruns;
-	} *stats;
+	} * stats;
 	uint32_t slots;
-	void (*hold)(struct weir_plane_prog *prog);	/* main thread */
+	void (*hold)(struct weir_plane_prog *prog);    /* main thread */
 	void (*release)(struct weir_plane_prog *prog); /* main thread; after the grace period */
 };
 
@@ -49,15 +50,26 @@ struct weir_plane; /* all ports and workers */
 
 struct weir_plane_opts {
 	uint32_t slots;
-	/* Called on the main thread when the data plane detached a program by itself (run budget). */
+	/* Called on the main thread when the data plane detached a program by itself (run budget).
+	 */
 	void (*on_budget_detach)(void *arg, uint32_t port, enum weir_hook hook, uint32_t priority,
 				 struct weir_plane_prog *prog, struct weir_plane_prog *restored);
+	/* bpf_trace_printk of a program that a worker ran; main thread, from tick. NULL: logged. */
+	void (*on_trace)(void *arg, uint32_t slot, const char *line, size_t len);
 	void *arg;
 };
 
-/* Starts EAL if the config has ports, opens and checks every port, starts workers (paused). */
+/*
+ * Starts EAL if the config has ports, opens and checks every port, starts workers (paused). The
+ * config is borrowed for the call only. 0; -EINVAL, -ENODEV, -EPERM, -ENOMEM, -EIO with text.
+ */
 int weir_plane_start(const struct weir_config *config, const struct weir_plane_opts *opts,
 		     struct weir_diag *diag, struct weir_plane **out);
+/* Lets the workers poll: call it once the config's programs are attached, so that no packet of a
+ * finite source passes before them. */
+void weir_plane_run(struct weir_plane *plane);
+/* Takes over what a changed config changes without a restart: run budget and idle policy. */
+void weir_plane_reconfigure(struct weir_plane *plane, const struct weir_config *config);
 /* RX stop, drain up to the configured time, workers joined, ports closed. Logs the ledger. */
 void weir_plane_stop(struct weir_plane **plane);
 struct weir_rcu *weir_plane_rcu(struct weir_plane *plane);
@@ -70,14 +82,15 @@ struct weir_plane_port_info {
 	uint32_t ifindex;
 	char name[64];
 	char device[128];
-	char state[16]; /* "up", "down", "absent" */
+	char state[16]; /* "up", "down", "absent", "ended" (a finite capture was read to its end) */
 	char mac[18];
 	uint32_t rx_queues, tx_queues;
 	uint32_t mtu;
 	bool required;
 };
 uint32_t weir_plane_port_count(struct weir_plane *plane);
-int weir_plane_port_info(struct weir_plane *plane, uint32_t index, struct weir_plane_port_info *out);
+int weir_plane_port_info(struct weir_plane *plane, uint32_t index,
+			 struct weir_plane_port_info *out);
 int weir_plane_port_find(struct weir_plane *plane, const char *name, uint32_t *index);
 int weir_plane_port_by_ifindex(struct weir_plane *plane, uint32_t ifindex, uint32_t *index);
 
@@ -86,9 +99,10 @@ struct weir_ledger {
 	/* in: rx + injected + cloned = drop + aborted + pass + tx + redirect + in_flight */
 	uint64_t rx, rx_bytes, injected, cloned;
 	uint64_t drop, aborted, pass, tx, redirect, in_flight;
-	/* out: own_tx + redirected_in + from_kernel + passed_in = sent + tx_full + tx_error */
+	/* out: own_tx + redirected_in + from_kernel + passed_in
+	 *      = sent + tx_full + tx_error + out_in_flight */
 	uint64_t own_tx, redirected_in, from_kernel, passed_in;
-	uint64_t sent, sent_bytes, tx_full, tx_error;
+	uint64_t sent, sent_bytes, tx_full, tx_error, out_in_flight;
 	/* pass = to_kernel + kernel_full + to_port + pass_dropped */
 	uint64_t to_kernel, kernel_full, to_port, pass_dropped;
 	/* causes of drop and aborted: they sum to them */
@@ -126,7 +140,9 @@ struct weir_attach_spec {
 
 /*
  * Compare-and-swap of the place (port, hook, priority): expected_id is the program there now (0:
- * none). prog NULL detaches. Holds prog; releases the old one after its grace period.
+ * none). prog NULL detaches. Holds prog. The program it replaces stays held as what a run-budget
+ * detach restores, until the next change of the place; what is held no more is released after its
+ * grace period.
  * 0; -EEXIST (something is there, 0 was expected); -ENOENT (nothing or another program there);
  * -EINVAL (hook and type do not fit, queues out of range); -ENODEV; -ENOMEM.
  */
@@ -137,10 +153,12 @@ struct weir_attach_info {
 	struct weir_attach_spec spec;
 	uint32_t prog_id;
 	char prog_name[16];
-	uint64_t since_ns; /* CLOCK_REALTIME */
+	uint32_t previous_id; /* restored if the run budget detaches prog_id; 0: none */
+	uint64_t since_ns;    /* CLOCK_REALTIME */
 };
 /* Attachments of all ports in order; returns how many there are, fills up to max. */
-uint32_t weir_plane_attachments(struct weir_plane *plane, struct weir_attach_info *out, uint32_t max);
+uint32_t weir_plane_attachments(struct weir_plane *plane, struct weir_attach_info *out,
+				uint32_t max);
 
 /* Status lines for the operator: hugepages in use, degraded ports, DPDK version. */
 struct weir_plane_status {
