@@ -9,7 +9,10 @@
 #include "weir/vm/bpf.h"
 
 struct weir_disasm_opts {
-	/* Names a call's target or an LD_IMM64's object; NULL or returning NULL: numbers. */
+	/*
+	 * Names a call's target or an LD_IMM64's object. NULL or returning NULL: helpers by
+	 * Linux's name of their number, everything else as a number.
+	 */
 	const char *(*call_name)(void *arg, const struct bpf_insn *insn, uint32_t insn_idx);
 	const char *(*imm64_name)(void *arg, const struct bpf_insn *insn, uint32_t insn_idx);
 	void *arg;
