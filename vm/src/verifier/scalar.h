@@ -55,8 +55,8 @@ bool weir_scalar_sync(struct weir_scalar *a);
  * *dst = *dst op *src with BPF_OP(code) and its offset: ADD SUB MUL DIV MOD (off 1: signed) AND OR
  * XOR LSH RSH ARSH MOV. is32: the 32-bit class. For NEG src is ignored.
  */
-void weir_scalar_alu(struct weir_scalar *dst, const struct weir_scalar *src, uint8_t op, bool is_signed,
-		     bool is32);
+void weir_scalar_alu(struct weir_scalar *dst, const struct weir_scalar *src, uint8_t op,
+		     bool is_signed, bool is32);
 /* Sign-extending move of the low 1, 2 or 4 bytes; is32: to 32 bits, then zero-extended. */
 void weir_scalar_sext(struct weir_scalar *a, unsigned int bytes, bool is32);
 /* Zero-extending truncation to the low 1, 2, 4 (8: no change) bytes. */
