@@ -4,7 +4,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-static uint64_t clock_monotonic(struct weir_exec *exec)
+uint64_t weir_exec_clock_monotonic(struct weir_exec *exec)
 {
 	struct timespec ts;
 
@@ -23,7 +23,7 @@ static uint64_t seed(uint32_t slot)
 	uint64_t s = 0;
 
 	if (getrandom(&s, sizeof(s), GRND_NONBLOCK) != (ssize_t)sizeof(s))
-		s = clock_monotonic(NULL) * 0x9e3779b97f4a7c15ULL + slot;
+		s = weir_exec_clock_monotonic(NULL) * 0x9e3779b97f4a7c15ULL + slot;
 	return s ? s : 1;
 }
 
@@ -33,7 +33,7 @@ void weir_exec_init(struct weir_exec *exec, uint32_t slot, uint32_t slots, struc
 		.trips_left = WEIR_BUDGET_TRIPS,
 		.slot = slot,
 		.slots = slots,
-		.clock_ns = clock_monotonic,
+		.clock_ns = weir_exec_clock_monotonic,
 		.prandom_state = seed(slot),
 		.rcu = rcu,
 	};
@@ -46,7 +46,7 @@ bool weir_exec_budget_expired(struct weir_exec *exec)
 	exec->trips_left = WEIR_BUDGET_TRIPS;
 	if (!exec->budget_ns)
 		return false;
-	now = exec->now_ns ? exec->now_ns(exec) : clock_monotonic(exec);
+	now = exec->now_ns ? exec->now_ns(exec) : weir_exec_clock_monotonic(exec);
 	/* The first look starts the clock: short runs never pay for reading it, and what ran before
 	 * is bounded by WEIR_BUDGET_TRIPS. */
 	if (!exec->deadline_ns) {

@@ -4,7 +4,7 @@
 #include "helpers.h"
 #include "weir/base/bits.h"
 
-#define FN(name)      NULL
+#define FN(name)      weir_hf_##name
 #define SPECIAL(name) NULL
 
 static const struct weir_helper rows[] = {

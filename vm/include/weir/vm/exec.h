@@ -69,6 +69,7 @@ struct weir_exec {
 
 /* slot < slots; everything else at its default: monotonic clock, seeded prandom, no host. */
 void weir_exec_init(struct weir_exec *exec, uint32_t slot, uint32_t slots, struct weir_rcu *rcu);
+uint64_t weir_exec_clock_monotonic(struct weir_exec *exec); /* the default clock_ns */
 uint64_t weir_exec_clock_fixed(struct weir_exec *exec); /* a clock_ns that returns fixed_ns */
 /*
  * The slow half of the budget check, called by both engines when trips_left ran out: true if the

@@ -54,6 +54,22 @@ static inline uint32_t weir_pkt_len(const struct weir_pkt *pkt)
 void weir_pkt_init_flat(struct weir_pkt *pkt, uint8_t *buf, uint32_t buf_bytes, uint32_t headroom,
 			uint32_t len);
 
+#define WEIR_PKT_MIN_BYTES 14  /* an Ethernet header: adjustments leave at least that */
+#define WEIR_PKT_META_MAX  252 /* bytes of metadata, a multiple of 4 */
+
+/*
+ * Move an edge of the packet by delta bytes, with the limits of Linux's bpf_xdp_adjust_head, _meta
+ * and _tail. Head: negative grows; metadata moves along. Meta: negative grows. Tail: positive grows,
+ * new bytes are zero; a packet of several segments is linearised first. 0; -EINVAL (out of room, too
+ * short); -EACCES (metadata size). The packet is as before on failure.
+ */
+int weir_pkt_adjust_head(struct weir_pkt *pkt, int32_t delta);
+int weir_pkt_adjust_meta(struct weir_pkt *pkt, int32_t delta);
+int weir_pkt_adjust_tail(struct weir_pkt *pkt, int32_t delta);
+/* Copy [off, off + len) of the whole packet out or in. 0, or -EFAULT with nothing copied. */
+int weir_pkt_load(const struct weir_pkt *pkt, uint32_t off, void *to, uint32_t len);
+int weir_pkt_store(struct weir_pkt *pkt, uint32_t off, const void *from, uint32_t len);
+
 /* What R1 points to in an XDP program. xdp_md's fields are lowered to these. */
 struct weir_xdp_ctx {
 	struct weir_pkt pkt;
@@ -99,6 +115,12 @@ struct weir_skb_ctx {
 	uint32_t tstamp_type;
 	uint64_t hwtstamp;
 };
+
+/*
+ * Copies len bytes at off, relative to pkt.data, out of the packet; off may be negative and reach
+ * back to the start of the L2 header. 0, or -EFAULT with nothing copied.
+ */
+int weir_skb_load(const struct weir_skb_ctx *skb, int64_t off, void *to, uint32_t len);
 
 /* One row a context field: which bytes of Linux's context it is and where the run time has it. */
 enum weir_ctx_field_kind {
