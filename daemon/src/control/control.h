@@ -3,7 +3,7 @@
  * The control plane as the daemon's main() uses it: the socket, the registry of programs, maps,
  * BTF and links, the commands, and the loader thread.
  *
- * Thread: everything here belongs to the main thread, except weir_trace_put(). No step takes
+ * Thread: everything here belongs to the main thread. No step takes
  * longer than 1 ms; verification, compiling and TEST_RUN happen on the thread `weird/load0`.
  *
  *   weir_control_new() → weir_control_load_config_programs() → { step() }* → weir_control_stop()
@@ -28,29 +28,28 @@ struct weir_config;
 struct weir_control;
 struct weir_plane;
 struct weir_plane_prog;
-struct weir_trace;
 
 /* 0 in any field: the default in brackets. A client is a process (uid and pid of the peer). */
 struct weir_control_limits {
-	uint32_t connections;	       /* of a client [256] */
-	uint32_t connections_total;    /* [2048] */
-	uint32_t objects;	       /* tokens of a client [4096] */
-	uint64_t bytes_in_flight;      /* of a client's requests and replies [64 MiB] */
-	uint64_t memory_bytes;	       /* of a client's maps [half of the machine's memory] */
-	uint64_t message_timeout_ns;   /* for a half-sent message or a slow reader [10 s] */
-	uint32_t queued_jobs;	       /* loader jobs of a client [64] */
+	uint32_t connections;        /* of a client [256] */
+	uint32_t connections_total;  /* [2048] */
+	uint32_t objects;            /* tokens of a client [4096] */
+	uint64_t bytes_in_flight;    /* of a client's requests and replies [64 MiB] */
+	uint64_t memory_bytes;       /* of a client's maps [half of the machine's memory] */
+	uint64_t message_timeout_ns; /* for a half-sent message or a slow reader [10 s] */
+	uint32_t queued_jobs;        /* loader jobs of a client [64] */
 };
 
 struct weir_control_opts {
-	const char *socket_path; /* NULL: $WEIR_SOCKET, else /run/weir/control.sock */
-	uint32_t socket_mode;	 /* 0: 0660 */
+	const char *socket_path;  /* NULL: $WEIR_SOCKET, else /run/weir/control.sock */
+	uint32_t socket_mode;     /* 0: 0660 */
 	const char *socket_group; /* NULL: "weir" if there is such a group; its members may read */
-	uint32_t slots;		 /* execution slots: max(possible CPUs, workers + 1) */
-	uint32_t test_slot;	 /* TEST_RUN's: the lowest slot no worker owns */
-	struct weir_rcu *rcu;	 /* borrowed; NULL: no worker runs programs, one is made */
+	uint32_t slots;           /* execution slots: max(possible CPUs, workers + 1) */
+	uint32_t test_slot;       /* TEST_RUN's: the lowest slot no worker owns */
+	struct weir_rcu *rcu;     /* borrowed; NULL: no worker runs programs, one is made */
 	struct weir_plane *plane; /* borrowed; NULL: the control plane alone, attach is -ENODEV */
 	const struct weir_config *config; /* borrowed for the call; may be NULL */
-	bool no_jit;		 /* run everything in the interpreter */
+	bool no_jit;                      /* run everything in the interpreter */
 	struct weir_control_limits limits;
 };
 
@@ -82,17 +81,10 @@ void weir_control_stop(struct weir_control **control);
 void weir_control_close_socket(struct weir_control *control);
 
 /* For weir_plane_opts.on_budget_detach; arg is a `struct weir_control **` (may hold NULL). */
-void weir_control_on_budget_detach(void *arg, uint32_t port, enum weir_hook hook,
-				   uint32_t priority, struct weir_plane_prog *prog,
-				   struct weir_plane_prog *restored);
+void weir_control_on_budget_detach(void *arg, uint32_t port, enum weir_hook hook, uint32_t priority,
+				   struct weir_plane_prog *prog, struct weir_plane_prog *restored);
 
-/*
- * Lines of bpf_trace_printk on their way to `weirctl trace`. Each slot has a ring of its own,
- * written by the slot's thread only; a line that does not fit is counted and dropped.
- */
-struct weir_trace *weir_control_trace(struct weir_control *control);
-/* Any thread that owns `slot`; never blocks, no system call. */
-void weir_trace_put(struct weir_trace *trace, uint32_t slot, uint64_t now_ns, const char *line,
-		    size_t len_bytes);
+/* For weir_plane_opts.on_trace; arg as above: a line for `weirctl trace`. */
+void weir_control_on_trace(void *arg, uint32_t slot, const char *line, size_t len_bytes);
 
 #endif

@@ -27,15 +27,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WEIR_PROTO_MAGIC   0x52494557U /* "WEIR" */
-#define WEIR_PROTO_VERSION 1
+#define WEIR_PROTO_MAGIC    0x52494557U /* "WEIR" */
+#define WEIR_PROTO_VERSION  1
 #define WEIR_SOCKET_DEFAULT "/run/weir/control.sock"
 
-#define WEIR_ATTR_BYTES	     168	 /* sizeof(union bpf_attr) of Linux 6.18 */
-#define WEIR_ATTR_SIZE_MAX   4096	 /* bpf(2) takes no longer attr */
-#define WEIR_BODY_BYTES_MAX  (48U << 20) /* 1M instructions with line info and their BTF */
-#define WEIR_INSNS_MAX	     1000000
-#define WEIR_PATH_BYTES	     256
+#define WEIR_ATTR_BYTES       168         /* sizeof(union bpf_attr) of Linux 6.18 */
+#define WEIR_ATTR_SIZE_MAX    4096        /* bpf(2) takes no longer attr */
+#define WEIR_BODY_BYTES_MAX   (48U << 20) /* 1M instructions with line info and their BTF */
+#define WEIR_INSNS_MAX        1000000
+#define WEIR_PATH_BYTES       256
 #define WEIR_PRIORITY_DEFAULT 50 /* where weirctl and links attach unless told otherwise */
 
 #define WEIR_MSG_REPLY 1 /* weir_msg.flags */
@@ -45,8 +45,8 @@ struct weir_msg {
 	uint16_t version;
 	uint16_t flags;
 	uint32_t serial; /* chosen by the client, repeated in the reply */
-	uint32_t cmd;	 /* enum bpf_cmd or enum weir_cmd */
-	int32_t result;	 /* reply: what the call returns, or -errno; request: 0 */
+	uint32_t cmd;    /* enum bpf_cmd or enum weir_cmd */
+	int32_t result;  /* reply: what the call returns, or -errno; request: 0 */
 	uint32_t attr_bytes;
 	uint32_t body_bytes;
 	uint32_t fd_count; /* descriptors passed with the first byte: 0 or 1 */
@@ -81,27 +81,27 @@ enum weir_section_id {
 	WEIR_SEC_INFO_BTF,
 	WEIR_SEC_INFO_FUNCS,
 	WEIR_SEC_INFO_LINES,
-	WEIR_SEC_DESC,	/* struct weir_object_desc of the passed descriptor */
-	WEIR_SEC_RECS,	/* an array of the command's record */
-	WEIR_SEC_TEXT,	/* an error's text or the command's; not terminated */
-	WEIR_SEC_PORT,	/* a port's name */
+	WEIR_SEC_DESC, /* struct weir_object_desc of the passed descriptor */
+	WEIR_SEC_RECS, /* an array of the command's record */
+	WEIR_SEC_TEXT, /* an error's text or the command's; not terminated */
+	WEIR_SEC_PORT, /* a port's name */
 	WEIR_SEC_COUNT,
 };
 
-#define WEIR_SLOT_FIRST	      1U
-#define WEIR_SLOT_BADF	      UINT32_MAX       /* not an open descriptor: EBADF */
-#define WEIR_SLOT_NOT_OBJECT  (UINT32_MAX - 1) /* open, but no object of weird's: EINVAL */
-#define WEIR_SLOT_STALE	      (UINT32_MAX - 2) /* a token of a weird that is gone: ESTALE */
+#define WEIR_SLOT_FIRST      1U
+#define WEIR_SLOT_BADF       UINT32_MAX       /* not an open descriptor: EBADF */
+#define WEIR_SLOT_NOT_OBJECT (UINT32_MAX - 1) /* open, but no object of weird's: EINVAL */
+#define WEIR_SLOT_STALE      (UINT32_MAX - 2) /* a token of a weird that is gone: ESTALE */
 
 enum weir_role_bits {
-	WEIR_ROLE_BIT_READ = 1, /* lists, statistics */
+	WEIR_ROLE_BIT_READ = 1,  /* lists, statistics */
 	WEIR_ROLE_BIT_ADMIN = 2, /* everything */
 };
 
 /* weir's own commands; Linux's are enum bpf_cmd. Numbers are never reused. */
 enum weir_cmd {
 	WEIR_CMD_HELLO = 0x10000, /* first message of a connection, from the daemon */
-	WEIR_CMD_BIND,		  /* token → slot; the descriptor comes with the request */
+	WEIR_CMD_BIND,            /* token → slot; the descriptor comes with the request */
 	WEIR_CMD_STATUS,
 	WEIR_CMD_WORKER_LIST,
 	WEIR_CMD_PORT_LIST,
@@ -149,20 +149,20 @@ union weir_attr {
 		int32_t token_fd;
 	} btf_load;
 	struct weir_attr_hello {
-		uint32_t role;		/* enum weir_role_bits */
+		uint32_t role;          /* enum weir_role_bits */
 		uint32_t possible_cpus; /* values a per-CPU element has in bpf(2)'s commands */
-		uint32_t slots;		/* values it has in weir's commands */
+		uint32_t slots;         /* values it has in weir's commands */
 		uint32_t zero;
 	} hello;
 	struct weir_attr_attach {
-		uint32_t prog_fd;     /* WEIR_SLOT_BADF: detach */
-		uint32_t hook;	      /* enum weir_api_hook */
+		uint32_t prog_fd; /* WEIR_SLOT_BADF: detach */
+		uint32_t hook;    /* enum weir_api_hook */
 		uint32_t priority;
 		uint32_t expected_id; /* program there now; 0: none; UINT32_MAX: any */
 		uint64_t queues;      /* bit mask of RX queues; 0: all */
-		uint32_t flags;	      /* WEIR_ATTACH_* */
+		uint32_t flags;       /* WEIR_ATTACH_* */
 		uint32_t old_id;      /* out: the program that was there */
-	} attach; /* port in WEIR_SEC_PORT */
+	} attach;                     /* port in WEIR_SEC_PORT */
 	struct weir_attr_prog {
 		uint32_t prog_fd;
 	} prog; /* PROG_META: WEIR_SEC_RECS holds struct weir_origin_rec */
@@ -177,17 +177,17 @@ union weir_attr {
 	struct weir_attr_dump {
 		uint32_t map_fd;
 		uint32_t max_elems;   /* in: at most so many */
-		uint32_t elems;	      /* out */
+		uint32_t elems;       /* out */
 		uint32_t value_bytes; /* out: bytes of one element's value(s) */
-		uint32_t done;	      /* out: 1 after the last element */
+		uint32_t done;        /* out: 1 after the last element */
 	} dump; /* WEIR_SEC_KEY in: continue after it; WEIR_SEC_VALUE out: key, value, key, … */
 	struct weir_attr_trace {
 		uint64_t cursor; /* in: 0 or the last reply's; out */
-		uint64_t lost;	 /* out: lines dropped since weird started */
-	} trace; /* WEIR_SEC_TEXT out: whole lines */
+		uint64_t lost;   /* out: lines dropped since weird started */
+	} trace;                 /* WEIR_SEC_TEXT out: whole lines */
 };
 
-#define WEIR_ATTACH_GUARD	1 /* a socket filter at tc: 0 drops */
+#define WEIR_ATTACH_GUARD       1 /* a socket filter at tc: 0 drops */
 #define WEIR_ATTACH_ALLOW_STUBS 2 /* helpers that only answer "not found" are accepted */
 
 enum weir_api_hook { WEIR_API_HOOK_XDP, WEIR_API_HOOK_TC, WEIR_API_HOOK_TAP };
@@ -209,7 +209,7 @@ struct weir_object_desc {
 	uint32_t map_type;
 	uint32_t key_size;
 	uint32_t value_size;
-	uint32_t value_bytes;	/* an element's value as bpf(2) transfers it */
+	uint32_t value_bytes;      /* an element's value as bpf(2) transfers it */
 	uint32_t slot_value_bytes; /* an element's value for all slots */
 };
 
@@ -251,7 +251,7 @@ struct weir_port_stats_rec {
 	uint64_t rx, rx_bytes, injected, cloned;
 	uint64_t drop, aborted, pass, tx, redirect, in_flight;
 	uint64_t own_tx, redirected_in, from_kernel, passed_in;
-	uint64_t sent, sent_bytes, tx_full, tx_error;
+	uint64_t sent, sent_bytes, tx_full, tx_error, out_in_flight;
 	uint64_t to_kernel, kernel_full, to_port, pass_dropped;
 	uint64_t drop_prog, drop_guard, drop_too_long, drop_no_target;
 	uint64_t aborted_prog, aborted_budget, aborted_code;
@@ -262,8 +262,8 @@ struct weir_port_stats_rec {
 /* One cause of loss, in the order from wire to wire. */
 struct weir_drop_rec {
 	char port[64];
-	char cause[32];	 /* stable: "nic-missed", "prog", "tx-full", … */
-	char where[16];	 /* "wire", "in", "pass", "out" */
+	char cause[32];  /* stable: "nic-missed", "prog", "tx-full", … */
+	char where[16];  /* "wire", "in", "pass", "out" */
 	char detail[96]; /* program or explanation */
 	uint64_t packets;
 };
@@ -277,8 +277,10 @@ struct weir_attach_rec {
 	uint32_t prog_id;
 	uint64_t queues;
 	uint64_t since_ns;
+	uint32_t previous_id; /* what a run-budget detach restores; 0: none */
 	uint32_t guard;
 	uint32_t link_id; /* 0: owned by the daemon */
+	uint32_t zero;
 };
 
 struct weir_origin_rec {
