@@ -36,6 +36,9 @@ struct weir_map_def {
 	char name[BPF_OBJ_NAME_LEN];
 };
 
+typedef uint64_t (*weir_map_direct_fn)(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,
+				       uint64_t r5, struct weir_exec *exec);
+
 struct weir_map_ops {
 	uint32_t type;
 	const char *name; /* Linux's, e.g. "percpu_hash" */
@@ -65,6 +68,14 @@ struct weir_map_ops {
 	/* The number of elements now in the map; an estimate while others write. */
 	uint64_t (*ctl_count)(struct weir_map *map);
 	void (*free)(struct weir_map *map);
+	/*
+	 * Optional: the program side with a helper's own signature (r1 map, r2 key, r3 value, r4
+	 * flags, as in vm/helper.h), called directly where a call's map is known. NULL: the prog_*
+	 * functions are called through the map.
+	 */
+	weir_map_direct_fn direct_lookup;
+	weir_map_direct_fn direct_update;
+	weir_map_direct_fn direct_delete;
 };
 
 /*
