@@ -57,7 +57,8 @@ struct weir_map_ops {
 	int (*ctl_update)(struct weir_map *map, const void *key, const void *value, uint64_t flags,
 			  int cpu);
 	int (*ctl_delete)(struct weir_map *map, const void *key);
-	/* key NULL or not there: the first key. -ENOENT after the last. next may alias key. */
+	/* key NULL or not there: the first key. -ENOENT after the last. next and
+	 * key do not overlap. */
 	int (*ctl_next_key)(struct weir_map *map, const void *key, void *next);
 	/* Makes the contents unchangeable from the control side. 0, -EBUSY, -EPERM. */
 	int (*ctl_freeze)(struct weir_map *map);
