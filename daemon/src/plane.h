@@ -70,8 +70,13 @@ int weir_plane_start(const struct weir_config *config, const struct weir_plane_o
 void weir_plane_run(struct weir_plane *plane);
 /* Takes over what a changed config changes without a restart: run budget and idle policy. */
 void weir_plane_reconfigure(struct weir_plane *plane, const struct weir_config *config);
-/* RX stop, drain up to the configured time, workers joined, ports closed. Logs the ledger. */
-void weir_plane_stop(struct weir_plane **plane);
+/*
+ * RX stop, drain up to the configured time, workers joined, the ledger logged, ports closed, every
+ * program released. RCU and the ledgers stay until weir_plane_free(); attaching is -ENODEV.
+ */
+void weir_plane_stop(struct weir_plane *plane);
+/* Stops it if need be. Whoever borrows its RCU is gone. */
+void weir_plane_free(struct weir_plane **plane);
 struct weir_rcu *weir_plane_rcu(struct weir_plane *plane);
 /* Runs retired callbacks, watchdog, budget reports, link watching; call every ~10 ms or sooner. */
 void weir_plane_tick(struct weir_plane *plane);

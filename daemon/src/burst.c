@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One burst of one RX queue, from the driver to wherever each packet goes. Worker threads.
+ *
+ * One acquire load fetches the attachment set; it judges the whole burst. Verdicts sort the
+ * packets into batches, which are sent or freed once at the end. The ledger is written twice: when
+ * the packets are there (in_flight) and when each has its verdict.
+ */
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include "plane_int.h"
+#include "weir/base/bits.h"
+
+#define PREFETCH_AHEAD 4
+
+uint32_t weir_run_cause(struct weir_worker *worker, const struct weir_attach_entry *entry)
+{
+	uint32_t cause = worker->exec.abort_cause, slot = worker->slot;
+
+	if (weir_likely(cause == WEIR_ABORT_NONE))
+		return cause;
+	worker->exec.abort_cause = WEIR_ABORT_NONE;
+	if (cause == WEIR_ABORT_BUDGET) {
+		weir_stat_add(&entry->overruns[slot], 1);
+		weir_stat_add(&entry->stats[slot].budget_overruns, 1);
+	}
+	return cause;
+}
+
+static void judged_put(struct weir_judged *judged, enum weir_verdict verdict, struct rte_mbuf *m)
+{
+	judged->pkts[verdict][judged->count[verdict]++] = m;
+}
+
+static void too_long(struct weir_judged *judged, struct rte_mbuf *m)
+{
+	judged_put(judged, WEIR_VERDICT_DROP, m);
+	judged->too_long++;
+}
+
+/* A packet leaves the driver as programs may see it, or is dropped here. How many are left. */
+static uint16_t normalise(struct weir_worker *worker, const struct weir_port *port, bool linear,
+			  struct rte_mbuf **pkts, uint16_t n, struct weir_judged *judged)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+
+		if ((port->fixups & WEIR_FIXUP_CUT) && m->pkt_len > port->dev.frame_bytes) {
+			too_long(judged, m);
+			continue;
+		}
+		if ((port->fixups & WEIR_FIXUP_VLAN) &&
+		    (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) && rte_vlan_insert(&m)) {
+			too_long(judged, m);
+			continue;
+		}
+		if (weir_unlikely(m->nb_segs > 1) && linear) {
+			if (weir_mbuf_linearise(worker->plane, &m)) {
+				too_long(judged, m);
+				continue;
+			}
+			judged->linearised++;
+		}
+		pkts[kept++] = m;
+	}
+	return kept;
+}
+
+static inline void prefetch_packet(struct rte_mbuf **pkts, uint16_t i, uint16_t n)
+{
+	if (i + PREFETCH_AHEAD < n)
+		rte_prefetch0(rte_pktmbuf_mtod(pkts[i + PREFETCH_AHEAD], void *));
+}
+
+/* A run's own state, as the program expects to find it. */
+static inline uint32_t xdp_run(struct weir_exec *exec, struct weir_xdp_ctx *ctx,
+			       const struct weir_attach_entry *e)
+{
+	exec->redirect.target_ifindex = 0;
+	exec->redirect.map_id = 0;
+	return (uint32_t)e->entry(ctx, exec, e->low);
+}
+
+static void stats_add(const struct weir_attach_entry *e, uint32_t slot, uint64_t runs,
+		      const uint32_t *verdicts)
+{
+	struct weir_plane_prog_stats *stats = &e->stats[slot];
+
+	weir_stat_add(&stats->runs, runs);
+	for (int i = 0; i < 8; i++)
+		if (verdicts[i])
+			weir_stat_add(&stats->verdicts[i], verdicts[i]);
+}
+
+/* Sorts a packet by what its last XDP program said. Kept short: it is inlined in the loops. */
+static inline void xdp_sort(struct weir_worker *worker, const struct weir_attach_entry *e,
+			    uint32_t verdict, const struct weir_pkt *pkt, struct rte_mbuf *m,
+			    struct weir_judged *judged)
+{
+	if (weir_likely(verdict == XDP_DROP)) {
+		judged_put(judged, WEIR_VERDICT_DROP, m);
+		return;
+	}
+	if (weir_unlikely(verdict == XDP_ABORTED || verdict > XDP_REDIRECT)) {
+		weir_judged_abort(judged, weir_run_cause(worker, e));
+		judged_put(judged, WEIR_VERDICT_ABORTED, m);
+		return;
+	}
+	weir_pkt_to_mbuf(pkt, m);
+	if (verdict == XDP_REDIRECT)
+		judged->target[judged->count[WEIR_VERDICT_REDIRECT]] =
+			worker->exec.redirect.target_ifindex;
+	judged_put(judged, (enum weir_verdict)verdict, m);
+}
+
+static uint64_t judge_one(struct weir_worker *worker, const struct weir_attach_entry *entry,
+			  struct rte_mbuf **pkts, uint16_t n, struct weir_judged *judged)
+{
+	const struct weir_attach_entry e =
+		*entry; /* in registers: the loop's calls clobber memory */
+	struct weir_xdp_ctx *ctx = &worker->xdp;
+	uint32_t verdicts[8] = {0};
+	uint64_t bytes = 0;
+
+	ctx->pkt.has_frags = e.has_frags;
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+		uint32_t verdict;
+
+		prefetch_packet(pkts, i, n);
+		bytes += m->pkt_len;
+		weir_pkt_from_mbuf(&ctx->pkt, m);
+		verdict = xdp_run(&worker->exec, ctx, &e);
+		verdicts[weir_likely(verdict <= XDP_REDIRECT) ? verdict : 7]++;
+		xdp_sort(worker, &e, verdict, &ctx->pkt, m, judged);
+	}
+	stats_add(entry, worker->slot, n, verdicts);
+	return bytes;
+}
+
+/* Programs of a hook in order of priority: the first that does not pass decides. */
+static uint32_t chain_xdp(struct weir_worker *worker, const struct weir_attach_queue *chain,
+			  const struct weir_attach_entry **decider)
+{
+	uint32_t verdict = XDP_PASS;
+
+	for (uint16_t k = 0; k < chain->count[WEIR_HOOK_XDP]; k++) {
+		const struct weir_attach_entry *e = &chain->chain[WEIR_HOOK_XDP][k];
+		uint32_t counts[8] = {0};
+
+		worker->xdp.pkt.has_frags = e->has_frags;
+		verdict = xdp_run(&worker->exec, &worker->xdp, e);
+		counts[verdict <= XDP_REDIRECT ? verdict : 7] = 1;
+		stats_add(e, worker->slot, 1, counts);
+		*decider = e;
+		if (verdict != XDP_PASS)
+			break;
+	}
+	return verdict;
+}
+
+static uint64_t judge_chain(struct weir_worker *worker, struct weir_port *port, uint16_t queue,
+			    const struct weir_attach_queue *chain, struct rte_mbuf **pkts,
+			    uint16_t n, struct weir_judged *judged)
+{
+	const bool skb = chain->count[WEIR_HOOK_TC] || chain->count[WEIR_HOOK_TAP];
+	uint64_t bytes = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct weir_attach_entry *decider = NULL;
+		struct rte_mbuf *m = pkts[i];
+		uint32_t verdict;
+
+		prefetch_packet(pkts, i, n);
+		bytes += m->pkt_len;
+		weir_pkt_from_mbuf(&worker->xdp.pkt, m);
+		verdict = chain_xdp(worker, chain, &decider);
+		if (verdict != XDP_PASS || !skb) {
+			xdp_sort(worker, decider, verdict, &worker->xdp.pkt, m, judged);
+			continue;
+		}
+		weir_pkt_to_mbuf(&worker->xdp.pkt, m);
+		verdict = weir_skb_judge(worker, port, queue, chain, &m, judged);
+		judged_put(judged, (enum weir_verdict)verdict, m);
+	}
+	return bytes;
+}
+
+static uint64_t judge_none(struct rte_mbuf **pkts, uint16_t n, struct weir_judged *judged)
+{
+	uint64_t bytes = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		bytes += pkts[i]->pkt_len;
+		judged_put(judged, WEIR_VERDICT_PASS, pkts[i]);
+	}
+	return bytes;
+}
+
+/* Redirects whose target is no port become drops; the others carry their port's number. */
+static void resolve_targets(struct weir_worker *worker, struct weir_judged *judged)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < judged->count[WEIR_VERDICT_REDIRECT]; i++) {
+		struct rte_mbuf *m = judged->pkts[WEIR_VERDICT_REDIRECT][i];
+		int32_t port = weir_plane_ifindex_find(worker->plane, judged->target[i]);
+
+		if (port < 0) {
+			judged_put(judged, WEIR_VERDICT_DROP, m);
+			judged->no_target++;
+			continue;
+		}
+		judged->pkts[WEIR_VERDICT_REDIRECT][kept] = m;
+		judged->target[kept++] = (uint32_t)port;
+	}
+	judged->count[WEIR_VERDICT_REDIRECT] = kept;
+}
+
+static void count_judged(struct weir_ledger *l, const struct weir_port *port, bool pass_to,
+			 uint64_t bytes, const struct weir_judged *j)
+{
+	const uint16_t *count = j->count;
+
+	l->rx_bytes += bytes;
+	l->in_flight = 0;
+	l->drop += count[WEIR_VERDICT_DROP];
+	l->drop_prog += (uint64_t)count[WEIR_VERDICT_DROP] - j->guard - j->too_long - j->no_target;
+	l->drop_guard += j->guard;
+	l->drop_too_long += j->too_long;
+	l->drop_no_target += j->no_target;
+	l->aborted += count[WEIR_VERDICT_ABORTED];
+	l->aborted_prog += (uint64_t)count[WEIR_VERDICT_ABORTED] - j->budget - j->code;
+	l->aborted_budget += j->budget;
+	l->aborted_code += j->code;
+	l->pass += count[WEIR_VERDICT_PASS];
+	if (pass_to)
+		l->to_port += count[WEIR_VERDICT_PASS];
+	else
+		l->pass_dropped += count[WEIR_VERDICT_PASS];
+	l->tx += count[WEIR_VERDICT_TX];
+	l->redirect += count[WEIR_VERDICT_REDIRECT];
+	l->linearised += j->linearised;
+}
+
+/* Packets to one port go together, in their order. */
+static void send_redirects(struct weir_worker *worker, struct weir_judged *judged)
+{
+	uint16_t left = judged->count[WEIR_VERDICT_REDIRECT];
+	struct rte_mbuf **pkts = judged->pkts[WEIR_VERDICT_REDIRECT];
+	struct rte_mbuf *group[WEIR_BURST];
+
+	while (left) {
+		uint32_t port = judged->target[0];
+		uint16_t n = 0, kept = 0;
+
+		for (uint16_t i = 0; i < left; i++) {
+			if (judged->target[i] == port) {
+				group[n++] = pkts[i];
+			} else {
+				pkts[kept] = pkts[i];
+				judged->target[kept++] = judged->target[i];
+			}
+		}
+		weir_tx_send(worker, port, WEIR_OUT_REDIRECT, group, n);
+		left = kept;
+	}
+}
+
+static void flush(struct weir_worker *worker, const struct weir_port *port, bool pass_to,
+		  struct weir_judged *judged)
+{
+	struct weir_plane *plane = worker->plane;
+	uint16_t *count = judged->count;
+
+	if (count[WEIR_VERDICT_DROP])
+		weir_mbufs_free(plane, judged->pkts[WEIR_VERDICT_DROP], count[WEIR_VERDICT_DROP]);
+	if (weir_unlikely(count[WEIR_VERDICT_ABORTED]))
+		weir_mbufs_free(plane, judged->pkts[WEIR_VERDICT_ABORTED],
+				count[WEIR_VERDICT_ABORTED]);
+	if (count[WEIR_VERDICT_TX])
+		weir_tx_send(worker, port->index, WEIR_OUT_TX, judged->pkts[WEIR_VERDICT_TX],
+			     count[WEIR_VERDICT_TX]);
+	if (count[WEIR_VERDICT_PASS] && pass_to)
+		weir_tx_send(worker, (uint32_t)port->pass_to, WEIR_OUT_PASS,
+			     judged->pkts[WEIR_VERDICT_PASS], count[WEIR_VERDICT_PASS]);
+	else if (count[WEIR_VERDICT_PASS])
+		weir_mbufs_free(plane, judged->pkts[WEIR_VERDICT_PASS], count[WEIR_VERDICT_PASS]);
+	if (count[WEIR_VERDICT_REDIRECT])
+		send_redirects(worker, judged);
+}
+
+static inline void judged_init(struct weir_judged *judged)
+{
+	for (int i = 0; i < WEIR_VERDICT_COUNT; i++)
+		judged->count[i] = 0;
+	judged->guard = judged->too_long = judged->no_target = 0;
+	judged->budget = judged->code = judged->linearised = 0;
+}
+
+void weir_burst(struct weir_worker *worker, struct weir_port *port, uint16_t queue,
+		struct rte_mbuf **pkts, uint16_t n)
+{
+	const struct weir_attach_set *set = __atomic_load_n(&port->head->set, __ATOMIC_ACQUIRE);
+	const struct weir_attach_queue *chain = &set->queues[queue];
+	struct weir_ledger_row *row = &worker->rows[port->index];
+	const bool pass_to = port->pass_to >= 0;
+	struct weir_judged judged;
+	uint64_t bytes = 0;
+
+	judged_init(&judged);
+	weir_ledger_begin(row);
+	row->v.rx += n;
+	row->v.in_flight = n;
+	weir_ledger_end(row);
+	if (port->fixups) {
+		bool linear = chain->kind == WEIR_ATTACH_CHAIN ||
+			      (chain->kind == WEIR_ATTACH_XDP_ONE &&
+			       !chain->chain[WEIR_HOOK_XDP]->has_frags);
+
+		n = normalise(worker, port, linear, pkts, n, &judged);
+		for (uint16_t i = 0; i < judged.count[WEIR_VERDICT_DROP]; i++)
+			bytes += judged.pkts[WEIR_VERDICT_DROP][i]->pkt_len;
+	}
+	worker->xdp.ingress_ifindex = port->ifindex;
+	worker->xdp.rx_queue_index = queue;
+	switch (chain->kind) {
+	case WEIR_ATTACH_XDP_ONE:
+		bytes += judge_one(worker, chain->chain[WEIR_HOOK_XDP], pkts, n, &judged);
+		break;
+	case WEIR_ATTACH_CHAIN:
+		bytes += judge_chain(worker, port, queue, chain, pkts, n, &judged);
+		break;
+	default: bytes += judge_none(pkts, n, &judged); break;
+	}
+	if (judged.count[WEIR_VERDICT_REDIRECT])
+		resolve_targets(worker, &judged);
+	weir_ledger_begin(row);
+	count_judged(&row->v, port, pass_to, bytes, &judged);
+	weir_ledger_end(row);
+	flush(worker, port, pass_to, &judged);
+}
