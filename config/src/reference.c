@@ -28,7 +28,7 @@ static void print_default(FILE *out, const struct weir_config_key *key)
 			strchr(key->fallback, ':') + 1);
 	else if (key->fallback)
 		fprintf(out, "`%s`", key->fallback);
-	else
+	else if (key->type != WEIR_CONFIG_T_SECTION)
 		fputs("none", out);
 }
 
