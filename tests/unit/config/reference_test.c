@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config_test.h"
+
+#include <stdlib.h>
+
+static const char *source_root;
+static char *text;
+
+static int print_reference(void **state)
+{
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f || weir_config_schema_print(f))
+		return -1;
+	return fclose(f);
+}
+
+static int free_reference(void **state)
+{
+	free(text);
+	return 0;
+}
+
+static void reference__sections(void **state)
+{
+	static const char *const headings[] = {
+		"### Top level\n",           "### `log`\n",
+		"### `control`\n",           "### `eal`\n",
+		"### `workers[]`\n",         "### `idle`\n",
+		"### `directories`\n",       "### `limits`\n",
+		"### `ports[]`\n",           "### `ports[].pcap`\n",
+		"### `ports[].tap`\n",       "### `ports[].pass`\n",
+		"### `programs[]`\n",        "### `programs[].attach[]`\n",
+		"### `programs[].maps[]`\n",
+	};
+	const char *at = text;
+
+	for (size_t i = 0; i < sizeof(headings) / sizeof(*headings); i++) {
+		at = strstr(at, headings[i]);
+		if (!at)
+			fail_msg("no %s", headings[i]);
+	}
+}
+
+static void reference__rows(void **state)
+{
+	static const char *const rows[] = {
+		"\n| `rx-queues` | a whole number from 1 to 64 | `1` | RX queues. A pcap port has "
+		"one a "
+		"file. | restarts the port |\n",
+		"\n| `run-budget` | a duration from 10us to 1s with its unit (ns, us, ms, s) | "
+		"`1ms` | ",
+		"\n| `programs` | a path, or a list of such | `[/etc/weir/programs, "
+		"/usr/lib/weir/programs]` | ",
+		"\n| `mode` | an octal mode such as 0660 | `0660` | Permission bits of the socket. "
+		"| "
+		"needs a restart |\n",
+		"\n| `to` | the name of a port | *required* | ",
+		"\n| `hook` | xdp, tc or tap | `xdp` | ",
+		"\n| `version` | 1 | `1` | ",
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (!strstr(text, rows[i]))
+			fail_msg("no %s", rows[i]);
+}
+
+/* The page is the reference of this very build. */
+static void reference__is_what_the_docs_hold(void **state)
+{
+	char path[4096], *page;
+	long len;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/docs/config.md", source_root);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fseek(f, 0, SEEK_END), 0);
+	len = ftell(f);
+	assert_true(len > 0);
+	rewind(f);
+	page = calloc(1, (size_t)len + 1);
+	assert_non_null(page);
+	assert_int_equal(fread(page, 1, (size_t)len, f), len);
+	fclose(f);
+	if (!strstr(page, text))
+		fail_msg("docs/config.md is not up to date: replace its reference with the output "
+			 "of "
+			 "weird --help-config");
+	free(page);
+}
+
+static void reference__write_error(void **state)
+{
+	FILE *full = fopen("/dev/full", "w");
+
+	if (!full)
+		skip();
+	assert_int_equal(weir_config_schema_print(full), -EIO);
+	fclose(full);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reference__sections),
+		cmocka_unit_test(reference__rows),
+		cmocka_unit_test(reference__is_what_the_docs_hold),
+		cmocka_unit_test(reference__write_error),
+	};
+
+	source_root = argc > 1 ? argv[1] : ".";
+	return cmocka_run_group_tests(tests, print_reference, free_reference);
+}
