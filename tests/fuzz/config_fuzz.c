@@ -11,6 +11,8 @@ static void expect(bool truth)
 		abort();
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	WEIR_DIAG_ON_STACK(diag, 4096);
