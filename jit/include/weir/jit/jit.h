@@ -5,6 +5,7 @@
 #ifndef WEIR_JIT_JIT_H
 #define WEIR_JIT_JIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "weir/base/diag.h"
@@ -25,7 +26,8 @@ void weir_codemem_free(struct weir_codemem **mem);
 size_t weir_codemem_used_bytes(const struct weir_codemem *mem);
 
 struct weir_jit_opts {
-	bool dump; /* keep nothing but the image; for disassembly tests */
+	bool baseline;    /* no instructions that some machine of the architecture lacks */
+	bool no_optimise; /* one instruction after the other, for tests and comparison */
 };
 
 /* Is there a backend for this machine? */
