@@ -49,6 +49,8 @@ int weir_pkt_adjust_meta(struct weir_pkt *pkt, int32_t delta)
 
 int weir_pkt_adjust_tail(struct weir_pkt *pkt, int32_t delta)
 {
+	if (pkt->rest_len && pkt->ops && pkt->ops->adjust_tail)
+		return pkt->ops->adjust_tail(pkt, delta);
 	if (pkt->rest_len &&
 	    (!pkt->ops || !pkt->ops->linearise || pkt->ops->linearise(pkt) || pkt->rest_len))
 		return -EINVAL;

@@ -31,6 +31,9 @@ struct weir_pkt_ops {
 	/* Copies [off, off + len) of the whole packet out of / into its segments. 0 or -EFAULT. */
 	int (*load)(const struct weir_pkt *pkt, uint32_t off, void *to, uint32_t len);
 	int (*store)(struct weir_pkt *pkt, uint32_t off, const void *from, uint32_t len);
+	/* Moves the end of a packet of several segments (rest_len > 0) by delta bytes; new ones are
+	 * zero. 0 or -EINVAL with the packet as it was. NULL: such packets are linearised first. */
+	int (*adjust_tail)(struct weir_pkt *pkt, int32_t delta);
 };
 
 struct weir_pkt {
