@@ -29,21 +29,22 @@ struct weir_plan_slot {
 };
 
 struct weir_plan_map {
-	const char *name;	 /* full name in the object (may be longer than def.name) */
+	const char *name;	 /* the variable's, or of global data the section's (".rodata") */
 	struct weir_map_def def; /* def.name: Linux's truncated name */
 	enum weir_pin_kind pin;
-	const void *data; /* global data: initial contents of element 0, def.value_size bytes; NULL */
+	/* Global data: initial contents of element 0, def.value_size bytes; NULL: zeros (.bss). */
+	const void *data;
 	bool is_global_data; /* .rodata/.data/.bss and their named kin */
 	bool freeze;	     /* .rodata: FREEZE after setting data */
 	const struct weir_plan_slot *slots;
 	uint32_t slot_count;
-	int32_t inner_map; /* maps of maps: template, index in maps[]; -1 */
+	int32_t inner_map; /* maps of maps: template, index in maps[], before this one; -1 */
 };
 
 struct weir_plan_prog {
 	const char *name;    /* the C function */
-	const char *section; /* "xdp", "classifier/ingress" */
-	struct weir_prog_raw raw;
+	const char *section; /* "xdp", "classifier/ingress"; without a leading '?' */
+	struct weir_prog_raw raw; /* type 0: the section is none that libbpf knows */
 	bool autoload; /* false for sections with a leading '?' */
 };
 
@@ -70,9 +71,12 @@ int weir_object_parse(const void *bytes, size_t size_bytes, const char *display_
 int weir_object_load_file(const char *path, const struct weir_object_opts *opts,
 			  struct weir_diag *diag, struct weir_plan **out);
 void weir_plan_free(struct weir_plan **plan);
+/* For who can hash the object's bytes: 64 lower-case hex digits, else -EINVAL. */
+int weir_plan_set_sha256(struct weir_plan *plan, const char *hex);
 
 /* Section name → types ("xdp", "xdp.frags", "tc", "classifier", "action", "socket", "tcx/ingress"…,
- * prefixes as libbpf). 0 or -EINVAL. flags gets BPF_F_XDP_HAS_FRAGS and the like. */
+ * prefixes as libbpf; types weir does not run are known too). 0 or -EINVAL. flags gets
+ * BPF_F_XDP_HAS_FRAGS and the like. */
 int weir_section_parse(const char *section, uint32_t *prog_type, uint32_t *attach_type,
 		       uint32_t *prog_flags);
 
