@@ -3,6 +3,7 @@
 #ifndef WEIR_TESTS_JIT_ENGINES_H
 #define WEIR_TESTS_JIT_ENGINES_H
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
