@@ -389,6 +389,7 @@ void weir_config_check(struct weir_config_load *load, struct weir_config *config
 	struct weir_config_report *report = &load->report;
 	uint32_t before = report->errors;
 
+	weir_config_places_sort(&load->places);
 	check_workers(&c);
 	for (size_t i = 0; i < config->ports.len; i++) {
 		check_port(&c, (struct weir_config_port *)&config->ports.v[i]);

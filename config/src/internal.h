@@ -94,6 +94,8 @@ void weir_config_error_vat(struct weir_config_report *report, const struct weir_
 			   va_list ap);
 const struct weir_config_node *weir_config_place_find(const struct weir_config_places *places,
 						      const void *field);
+/* Orders by address; weir_config_place_exact() needs it. */
+void weir_config_places_sort(struct weir_config_places *places);
 /* The place of exactly this field: NULL if the file left it out. */
 const struct weir_config_node *weir_config_place_exact(const struct weir_config_places *places,
 						       const void *field, size_t size_bytes);

@@ -139,16 +139,30 @@ const struct weir_config_node *weir_config_place_find(const struct weir_config_p
 	return best ? best->node : NULL;
 }
 
+static int compare_places(const void *a, const void *b)
+{
+	const struct weir_config_place *x = a, *y = b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	return x->size_bytes < y->size_bytes ? -1 : x->size_bytes > y->size_bytes;
+}
+
+void weir_config_places_sort(struct weir_config_places *places)
+{
+	if (places->len)
+		qsort(places->v, places->len, sizeof(*places->v), compare_places);
+}
+
 const struct weir_config_node *weir_config_place_exact(const struct weir_config_places *places,
 						       const void *field, size_t size_bytes)
 {
-	for (size_t i = 0; i < places->len; i++) {
-		const struct weir_config_place *place = &places->v[i];
+	const struct weir_config_place key = {.addr = field, .size_bytes = size_bytes};
+	const struct weir_config_place *place = NULL;
 
-		if (place->addr == (const char *)field && place->size_bytes == size_bytes)
-			return place->node;
-	}
-	return NULL;
+	if (places->len)
+		place = bsearch(&key, places->v, places->len, sizeof(key), compare_places);
+	return place ? place->node : NULL;
 }
 
 /* Edits that lead from a to b; a swap of neighbours is one. Both shorter than WORD_MAX_BYTES. */
