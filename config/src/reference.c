@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The reference text, from the table that reading goes by. */
+/* The reference as Markdown and as mdoc, from the table that reading goes by. */
 #include "schema.h"
 
 #include <errno.h>
@@ -62,6 +62,12 @@ static bool is_list(const struct weir_config_key *key)
 	return key->type == WEIR_CONFIG_T_LIST || key->type == WEIR_CONFIG_T_WORKERS;
 }
 
+static void path_below(char *below, const char *path, const struct weir_config_key *key)
+{
+	snprintf(below, PATH_MAX_BYTES, "%s%s%s%s", path, path[0] ? "." : "", key->name,
+		 is_list(key) ? "[]" : "");
+}
+
 static void print_section(FILE *out, const struct weir_config_section *section, const char *path)
 {
 	fprintf(out, "\n### %s%s%s\n\n%s\n\n", path[0] ? "`" : "", path[0] ? path : "Top level",
@@ -75,14 +81,91 @@ static void print_section(FILE *out, const struct weir_config_section *section, 
 
 		if (!key->section)
 			continue;
-		snprintf(below, sizeof(below), "%s%s%s%s", path, path[0] ? "." : "", key->name,
-			 is_list(key) ? "[]" : "");
+		path_below(below, path, key);
 		print_section(out, key->section, below);
+	}
+}
+
+/* Running text within a line: `code` becomes bold, and nothing is taken for a request. */
+static void print_mdoc_text(FILE *out, const char *text)
+{
+	bool code = false;
+
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", out);
+	for (; *text; text++) {
+		if (*text == '`') {
+			fputs(code ? "\\fP" : "\\fB", out);
+			code = !code;
+		} else if (*text == '\\') {
+			fputs("\\e", out);
+		} else if (*text == '-' && code) {
+			fputs("\\-", out);
+		} else {
+			fputc(*text, out);
+		}
+	}
+}
+
+static void print_mdoc_default(FILE *out, const struct weir_config_key *key)
+{
+	if (key->required) {
+		fputs("Required.\n", out);
+	} else if (key->unset) {
+		fputs("Default: ", out);
+		print_mdoc_text(out, key->unset);
+		fputs(".\n", out);
+	} else if (key->fallback && key->type == WEIR_CONFIG_T_TEXTS) {
+		fprintf(out, "Default: \\fB[%.*s, %s]\\fP.\n", (int)strcspn(key->fallback, ":"),
+			key->fallback, strchr(key->fallback, ':') + 1);
+	} else if (key->fallback) {
+		fprintf(out, "Default: \\fB%s\\fP.\n", key->fallback);
+	}
+}
+
+static void print_mdoc_row(FILE *out, const struct weir_config_key *key)
+{
+	WEIR_DIAG_ON_STACK(expected, 512);
+
+	weir_config_expected(&expected, key);
+	fprintf(out, ".It Cm %s\n", key->name);
+	print_mdoc_text(out, key->doc);
+	fputs("\n.br\nValue: ", out);
+	print_mdoc_text(out, expected.buf);
+	fputs(".\n", out);
+	print_mdoc_default(out, key);
+	if (!key->section)
+		fprintf(out, "A change: %s.\n", effect_text(key->effect));
+}
+
+static void print_mdoc_section(FILE *out, const struct weir_config_section *section,
+			       const char *path)
+{
+	fprintf(out, ".Ss %s\n", path[0] ? path : "Top level");
+	print_mdoc_text(out, section->doc);
+	fputs("\n.Bl -tag -width Ds\n", out);
+	for (size_t i = 0; i < section->len; i++)
+		print_mdoc_row(out, &section->keys[i]);
+	fputs(".El\n", out);
+	for (size_t i = 0; i < section->len; i++) {
+		const struct weir_config_key *key = &section->keys[i];
+		char below[PATH_MAX_BYTES];
+
+		if (!key->section)
+			continue;
+		path_below(below, path, key);
+		print_mdoc_section(out, key->section, below);
 	}
 }
 
 int weir_config_schema_print(FILE *out)
 {
 	print_section(out, &weir_config_root_section, "");
+	return fflush(out) || ferror(out) ? -EIO : 0;
+}
+
+int weir_config_schema_print_mdoc(FILE *out)
+{
+	print_mdoc_section(out, &weir_config_root_section, "");
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }

@@ -66,14 +66,13 @@ static void reference__rows(void **state)
 			fail_msg("no %s", rows[i]);
 }
 
-/* The page is the reference of this very build. */
-static void reference__is_what_the_docs_hold(void **state)
+static char *read_file(const char *name)
 {
 	char path[4096], *page;
 	long len;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/docs/config.md", source_root);
+	snprintf(path, sizeof(path), "%s/%s", source_root, name);
 	f = fopen(path, "r");
 	assert_non_null(f);
 	assert_int_equal(fseek(f, 0, SEEK_END), 0);
@@ -84,11 +83,34 @@ static void reference__is_what_the_docs_hold(void **state)
 	assert_non_null(page);
 	assert_int_equal(fread(page, 1, (size_t)len, f), len);
 	fclose(f);
-	if (!strstr(page, text))
-		fail_msg("docs/config.md is not up to date: replace its reference with the output "
-			 "of "
-			 "weird --help-config");
+	return page;
+}
+
+static void assert_holds(const char *name, const char *part, const char *option)
+{
+	char *page = read_file(name);
+	bool holds = strstr(page, part);
+
 	free(page);
+	if (!holds)
+		fail_msg("%s is not up to date: replace its reference with what "
+			 "config_reference_test %s prints",
+			 name, option);
+}
+
+/* The pages are the reference of this very build. */
+static void reference__is_what_the_docs_hold(void **state)
+{
+	size_t len;
+	char *mdoc;
+	FILE *f = open_memstream(&mdoc, &len);
+
+	assert_non_null(f);
+	assert_int_equal(weir_config_schema_print_mdoc(f), 0);
+	assert_int_equal(fclose(f), 0);
+	assert_holds("docs/config.md", text, "--markdown");
+	assert_holds("docs/man/weir.yaml.5", mdoc, "--mdoc");
+	free(mdoc);
 }
 
 static void reference__write_error(void **state)
@@ -110,6 +132,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(reference__write_error),
 	};
 
+	if (argc > 1 && !strcmp(argv[1], "--markdown"))
+		return !!weir_config_schema_print(stdout);
+	if (argc > 1 && !strcmp(argv[1], "--mdoc"))
+		return !!weir_config_schema_print_mdoc(stdout);
 	source_root = argc > 1 ? argv[1] : ".";
 	return cmocka_run_group_tests(tests, print_reference, free_reference);
 }

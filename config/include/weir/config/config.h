@@ -347,5 +347,7 @@ void weir_config_diff_free(struct weir_config_diff **diff);
 
 /* Writes the reference of every key as Markdown. 0 or -EIO. */
 int weir_config_schema_print(FILE *out);
+/* The same as sections of a manual page (mdoc). */
+int weir_config_schema_print_mdoc(FILE *out);
 
 #endif
