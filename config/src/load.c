@@ -194,6 +194,8 @@ static void merge(struct weir_config_node *to, struct weir_config_node *from)
 			move_children(twin, child);
 		} else if (twin->kind == WEIR_CONFIG_MAP && child->kind == WEIR_CONFIG_MAP) {
 			merge(twin, child);
+		} else if (twin->kind == WEIR_CONFIG_MAP && child->empty) {
+			continue; /* `log:` alone says nothing, and takes nothing back */
 		} else {
 			struct weir_config_node *after = twin->next;
 

@@ -102,6 +102,7 @@ static void load__drop_ins_in_order(void **state)
 		  "log: {level: notice}\ncontrol: {group: b}\nworkers: [{cpu: 4}]\n"
 		  "ports:\n- {name: a, device: net_null1}\n");
 	lab_write(lab, "weir.d/empty.yaml", "# nothing\n");
+	lab_write(lab, "weir.d/hollow.yaml", "log:\nports:\nprograms: []\n");
 	lab_write(lab, "weir.d/ignored.yaml.bak", "nonsense\n");
 	lab_write(lab, "weir.d/.hidden.yaml", "nonsense\n");
 	assert_int_equal(lab_load(lab, "weir.yaml", NULL, &c), 0);
