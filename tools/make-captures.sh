@@ -221,7 +221,8 @@ capture_jumbo() {
 
 capture_tcp_loss() {
 	make_hosts 1500
-	attach_tc "$b_ns" tc/drop_seventh egress
+	# XDP comes before the tap, and the sender cannot know: a drop at its own egress it would.
+	ip -n "$a_ns" link set veth0 xdp object "$work/wire.o" section xdp
 	start_http
 	start_capture tcp_loss
 	fetch http://192.0.2.2/large.txt

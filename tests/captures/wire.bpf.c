@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What lies on the wire between the two hosts of tools/make-captures.sh: VLAN tags put on at
- * egress and taken off at ingress, so that the hosts need no VLAN devices, and a loss of every
- * seventh full-sized frame. Taps see frames behind egress and before ingress.
+ * egress and taken off at ingress, so that the hosts need no VLAN devices, and (by XDP) a loss of
+ * every seventh full-sized frame. Taps see frames behind egress, behind XDP and before ingress.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -53,14 +53,14 @@ int pop_both(struct __sk_buff *skb)
 	return TC_ACT_OK;
 }
 
-SEC("tc/drop_seventh")
-int drop_seventh(struct __sk_buff *skb)
+SEC("xdp")
+int drop_seventh(struct xdp_md *ctx)
 {
 	__u32 zero = 0, *seen = bpf_map_lookup_elem(&full_frames, &zero);
 
-	if (!seen || skb->len < FULL_BYTES)
-		return TC_ACT_OK;
-	return ++*seen % LOSS_PERIOD ? TC_ACT_OK : TC_ACT_SHOT;
+	if (!seen || ctx->data_end - ctx->data < FULL_BYTES)
+		return XDP_PASS;
+	return ++*seen % LOSS_PERIOD ? XDP_PASS : XDP_DROP;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
