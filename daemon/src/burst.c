@@ -6,6 +6,8 @@
  * packets into batches, which are sent or freed once at the end. The ledger is written twice: when
  * the packets are there (in_flight) and when each has its verdict.
  */
+#include <string.h>
+
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
@@ -36,11 +38,15 @@ static void judged_put(struct weir_judged *judged, enum weir_verdict verdict, st
 
 static void too_long(struct weir_judged *judged, struct rte_mbuf *m)
 {
+	judged->bytes += m->pkt_len;
 	judged_put(judged, WEIR_VERDICT_DROP, m);
 	judged->too_long++;
 }
 
-/* A packet leaves the driver as programs may see it, or is dropped here. How many are left. */
+/*
+ * A packet leaves the driver as programs may see it, or is dropped here. Returns how many are left;
+ * they are at the front of pkts.
+ */
 static uint16_t normalise(struct weir_worker *worker, const struct weir_port *port, bool linear,
 			  struct rte_mbuf **pkts, uint16_t n, struct weir_judged *judged)
 {
@@ -117,7 +123,11 @@ static inline void xdp_sort(struct weir_worker *worker, const struct weir_attach
 	judged_put(judged, (enum weir_verdict)verdict, m);
 }
 
-static uint64_t judge_one(struct weir_worker *worker, const struct weir_attach_entry *entry,
+/*
+ * The judges return how many packets they judged: all of them, or those up to the first overrun of
+ * the run budget, so that a detach takes effect within a burst.
+ */
+static uint16_t judge_one(struct weir_worker *worker, const struct weir_attach_entry *entry,
 			  struct rte_mbuf **pkts, uint16_t n, struct weir_judged *judged)
 {
 	const struct weir_attach_entry e =
@@ -125,9 +135,10 @@ static uint64_t judge_one(struct weir_worker *worker, const struct weir_attach_e
 	struct weir_xdp_ctx *ctx = &worker->xdp;
 	uint32_t verdicts[8] = {0};
 	uint64_t bytes = 0;
+	uint16_t i;
 
 	ctx->pkt.has_frags = e.has_frags;
-	for (uint16_t i = 0; i < n; i++) {
+	for (i = 0; i < n && weir_likely(!judged->overrun); i++) {
 		struct rte_mbuf *m = pkts[i];
 		uint32_t verdict;
 
@@ -138,8 +149,9 @@ static uint64_t judge_one(struct weir_worker *worker, const struct weir_attach_e
 		verdicts[weir_likely(verdict <= XDP_REDIRECT) ? verdict : 7]++;
 		xdp_sort(worker, &e, verdict, &ctx->pkt, m, judged);
 	}
-	stats_add(entry, worker->slot, n, verdicts);
-	return bytes;
+	stats_add(entry, worker->slot, i, verdicts);
+	judged->bytes += bytes;
+	return i;
 }
 
 /* Programs of a hook in order of priority: the first that does not pass decides. */
@@ -163,20 +175,20 @@ static uint32_t chain_xdp(struct weir_worker *worker, const struct weir_attach_q
 	return verdict;
 }
 
-static uint64_t judge_chain(struct weir_worker *worker, struct weir_port *port, uint16_t queue,
+static uint16_t judge_chain(struct weir_worker *worker, struct weir_port *port, uint16_t queue,
 			    const struct weir_attach_queue *chain, struct rte_mbuf **pkts,
 			    uint16_t n, struct weir_judged *judged)
 {
 	const bool skb = chain->count[WEIR_HOOK_TC] || chain->count[WEIR_HOOK_TAP];
-	uint64_t bytes = 0;
+	uint16_t i;
 
-	for (uint16_t i = 0; i < n; i++) {
+	for (i = 0; i < n && !judged->overrun; i++) {
 		const struct weir_attach_entry *decider = NULL;
 		struct rte_mbuf *m = pkts[i];
 		uint32_t verdict;
 
 		prefetch_packet(pkts, i, n);
-		bytes += m->pkt_len;
+		judged->bytes += m->pkt_len;
 		weir_pkt_from_mbuf(&worker->xdp.pkt, m);
 		verdict = chain_xdp(worker, chain, &decider);
 		if (verdict != XDP_PASS || !skb) {
@@ -187,18 +199,16 @@ static uint64_t judge_chain(struct weir_worker *worker, struct weir_port *port, 
 		verdict = weir_skb_judge(worker, port, queue, chain, &m, judged);
 		judged_put(judged, (enum weir_verdict)verdict, m);
 	}
-	return bytes;
+	return i;
 }
 
-static uint64_t judge_none(struct rte_mbuf **pkts, uint16_t n, struct weir_judged *judged)
+static uint16_t judge_none(struct rte_mbuf **pkts, uint16_t n, struct weir_judged *judged)
 {
-	uint64_t bytes = 0;
-
 	for (uint16_t i = 0; i < n; i++) {
-		bytes += pkts[i]->pkt_len;
+		judged->bytes += pkts[i]->pkt_len;
 		judged_put(judged, WEIR_VERDICT_PASS, pkts[i]);
 	}
-	return bytes;
+	return n;
 }
 
 /* Redirects whose target is no port become drops; the others carry their port's number. */
@@ -222,11 +232,11 @@ static void resolve_targets(struct weir_worker *worker, struct weir_judged *judg
 }
 
 static void count_judged(struct weir_ledger *l, const struct weir_port *port, bool pass_to,
-			 uint64_t bytes, const struct weir_judged *j)
+			 const struct weir_judged *j)
 {
 	const uint16_t *count = j->count;
 
-	l->rx_bytes += bytes;
+	l->rx_bytes += j->bytes;
 	l->in_flight = 0;
 	l->drop += count[WEIR_VERDICT_DROP];
 	l->drop_prog += (uint64_t)count[WEIR_VERDICT_DROP] - j->guard - j->too_long - j->no_target;
@@ -300,47 +310,60 @@ static inline void judged_init(struct weir_judged *judged)
 		judged->count[i] = 0;
 	judged->guard = judged->too_long = judged->no_target = 0;
 	judged->budget = judged->code = judged->linearised = 0;
+	judged->overrun = false;
+	judged->bytes = 0;
+}
+
+/* Judges by the set of this moment; how many packets, from the front. */
+static uint16_t judge(struct weir_worker *worker, struct weir_port *port, uint16_t queue,
+		      struct rte_mbuf **pkts, uint16_t n, struct weir_judged *judged)
+{
+	const struct weir_attach_set *set = __atomic_load_n(&port->head->set, __ATOMIC_ACQUIRE);
+	const struct weir_attach_queue *chain = &set->queues[queue];
+
+	if (port->fixups) {
+		bool linear = chain->kind == WEIR_ATTACH_CHAIN ||
+			      (chain->kind == WEIR_ATTACH_XDP_ONE &&
+			       !chain->chain[WEIR_HOOK_XDP]->has_frags);
+		uint16_t kept = normalise(worker, port, linear, pkts, n, judged);
+
+		if (kept < n) {
+			/* What is left moves to the end, where the caller goes on. */
+			memmove(&pkts[n - kept], pkts, kept * sizeof(*pkts));
+			return n - kept;
+		}
+	}
+	switch (chain->kind) {
+	case WEIR_ATTACH_XDP_ONE:
+		return judge_one(worker, chain->chain[WEIR_HOOK_XDP], pkts, n, judged);
+	case WEIR_ATTACH_CHAIN: return judge_chain(worker, port, queue, chain, pkts, n, judged);
+	default: return judge_none(pkts, n, judged);
+	}
 }
 
 void weir_burst(struct weir_worker *worker, struct weir_port *port, uint16_t queue,
 		struct rte_mbuf **pkts, uint16_t n)
 {
-	const struct weir_attach_set *set = __atomic_load_n(&port->head->set, __ATOMIC_ACQUIRE);
-	const struct weir_attach_queue *chain = &set->queues[queue];
 	struct weir_ledger_row *row = &worker->rows[port->index];
 	const bool pass_to = port->pass_to >= 0;
 	struct weir_judged judged;
-	uint64_t bytes = 0;
 
 	judged_init(&judged);
 	weir_ledger_begin(row);
 	row->v.rx += n;
 	row->v.in_flight = n;
 	weir_ledger_end(row);
-	if (port->fixups) {
-		bool linear = chain->kind == WEIR_ATTACH_CHAIN ||
-			      (chain->kind == WEIR_ATTACH_XDP_ONE &&
-			       !chain->chain[WEIR_HOOK_XDP]->has_frags);
-
-		n = normalise(worker, port, linear, pkts, n, &judged);
-		for (uint16_t i = 0; i < judged.count[WEIR_VERDICT_DROP]; i++)
-			bytes += judged.pkts[WEIR_VERDICT_DROP][i]->pkt_len;
-	}
 	worker->xdp.ingress_ifindex = port->ifindex;
 	worker->xdp.rx_queue_index = queue;
-	switch (chain->kind) {
-	case WEIR_ATTACH_XDP_ONE:
-		bytes += judge_one(worker, chain->chain[WEIR_HOOK_XDP], pkts, n, &judged);
-		break;
-	case WEIR_ATTACH_CHAIN:
-		bytes += judge_chain(worker, port, queue, chain, pkts, n, &judged);
-		break;
-	default: bytes += judge_none(pkts, n, &judged); break;
+	/* Once, unless packets were dropped beforehand or a run was over its budget. */
+	for (uint16_t done = 0; done < n;) {
+		judged.overrun = false;
+		done += judge(worker, port, queue, &pkts[done], n - done, &judged);
 	}
 	if (judged.count[WEIR_VERDICT_REDIRECT])
 		resolve_targets(worker, &judged);
 	weir_ledger_begin(row);
-	count_judged(&row->v, port, pass_to, bytes, &judged);
+	count_judged(&row->v, port, pass_to, &judged);
 	weir_ledger_end(row);
 	flush(worker, port, pass_to, &judged);
 }

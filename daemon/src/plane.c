@@ -102,6 +102,7 @@ static int workers_new(struct weir_plane *plane, uint32_t count, struct weir_dia
 		return weir_fail(diag, -ENOMEM, "no memory for %u workers", count);
 	memset(plane->workers, 0, count * sizeof(*plane->workers));
 	memset(plane->rows, 0, row_bytes);
+	plane->row_count = count;
 	for (uint32_t i = 0; i < count; i++) {
 		struct weir_worker *w = &plane->workers[i];
 

@@ -65,7 +65,7 @@ int weir_plane_ledger(struct weir_plane *plane, uint32_t index, struct weir_ledg
 
 	if (index >= plane->port_count)
 		return -ENODEV;
-	weir_ledger_sum(&plane->rows[index], plane->worker_count, plane->port_count, out);
+	weir_ledger_sum(&plane->rows[index], plane->row_count, plane->port_count, out);
 	if (plane->ports[index].started &&
 	    !rte_eth_stats_get(plane->ports[index].port_id, &stats)) {
 		out->nic_missed = stats.imissed;

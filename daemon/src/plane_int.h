@@ -130,6 +130,7 @@ struct weir_plane {
 	uint32_t port_count;
 	struct weir_worker *workers;
 	uint32_t worker_count;
+	uint32_t row_count;           /* of workers, stopped or not */
 	struct weir_ledger_row *rows; /* [worker][port] */
 	struct rte_mempool *pool;
 	struct rte_mempool *big_pool;
@@ -215,6 +216,8 @@ struct weir_judged {
 	uint32_t target[WEIR_BURST]; /* ifindex, beside pkts[REDIRECT] */
 	/* Of the drops and aborts, what was not the program's plain answer. */
 	uint16_t guard, too_long, no_target, budget, code, linearised;
+	bool overrun; /* the last run was over the budget */
+	uint64_t bytes;
 };
 
 enum weir_verdict weir_skb_judge(struct weir_worker *worker, struct weir_port *port, uint16_t queue,
@@ -225,10 +228,12 @@ uint32_t weir_run_cause(struct weir_worker *worker, const struct weir_attach_ent
 
 static inline void weir_judged_abort(struct weir_judged *judged, uint32_t cause)
 {
-	if (cause == WEIR_ABORT_BUDGET)
+	if (cause == WEIR_ABORT_BUDGET) {
 		judged->budget++;
-	else if (cause)
+		judged->overrun = true;
+	} else if (cause) {
 		judged->code++;
+	}
 }
 
 /* A counter with one writer and readers on any thread. */
