@@ -20,8 +20,8 @@
 #include "weir/base/cleanup.h"
 #include "weir/base/log.h"
 
-static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
-static char last_error[256]; /* last_lock */
+static pthread_mutex_t first_lock = PTHREAD_MUTEX_INITIALIZER;
+static char first_error[256]; /* first_lock */
 static FILE *log_stream;
 
 static enum weir_log_level level_of(int rte_level)
@@ -44,9 +44,10 @@ static ssize_t log_write(void *cookie, const char *buf, size_t len)
 	if (!n)
 		return (ssize_t)len;
 	if (rte_level <= (int)RTE_LOG_WARNING) {
-		pthread_mutex_lock(&last_lock);
-		snprintf(last_error, sizeof(last_error), "%.*s", (int)n, buf);
-		pthread_mutex_unlock(&last_lock);
+		pthread_mutex_lock(&first_lock);
+		if (!first_error[0])
+			snprintf(first_error, sizeof(first_error), "%.*s", (int)n, buf);
+		pthread_mutex_unlock(&first_lock);
 	}
 	weir_log_write(level_of(rte_level), "dpdk: %.*s", (int)n, buf);
 	return (ssize_t)len;
@@ -54,14 +55,14 @@ static ssize_t log_write(void *cookie, const char *buf, size_t len)
 
 void weir_eal_error_clear(void)
 {
-	pthread_mutex_lock(&last_lock);
-	last_error[0] = 0;
-	pthread_mutex_unlock(&last_lock);
+	pthread_mutex_lock(&first_lock);
+	first_error[0] = 0;
+	pthread_mutex_unlock(&first_lock);
 }
 
 const char *weir_eal_error(void)
 {
-	return last_error;
+	return first_error;
 }
 
 static int log_route(void)

@@ -50,7 +50,8 @@ struct weir_port {
 	enum weir_config_port_kind kind;
 	uint32_t ifindex;
 	uint32_t mtu;
-	uint32_t tx_max_bytes; /* longer ones cannot be sent */
+	uint32_t tx_max_bytes;          /* longer ones cannot be sent */
+	uint32_t tx_segments_max_bytes; /* the same for packets of several segments */
 	uint16_t rx_queues, tx_queues;
 	uint16_t rx_descriptors, tx_descriptors;
 	bool required, promiscuous;
@@ -150,7 +151,7 @@ struct weir_plane {
 int weir_eal_start(struct weir_plane *plane, const struct weir_config *config, uint64_t need_bytes,
 		   struct weir_diag *diag);
 void weir_eal_stop(struct weir_plane *plane);
-/* The last warning or error EAL or a driver logged since weir_eal_error_clear(); "" if none. */
+/* The first warning or error EAL or a driver logged since weir_eal_error_clear(); "" if none. */
 const char *weir_eal_error(void);
 void weir_eal_error_clear(void);
 /* Appends a line to the status. */

@@ -21,17 +21,16 @@
 
 #define FRAME_OVERHEAD_BYTES (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
 #define PCAP_SNAP_BYTES      65535
+#define PCAP_JOINED_BYTES    0x3f00 /* the driver cuts segments that are longer together */
 
+/* rc: what DPDK returned; its drivers are free in their choice, so 0 and -1 stand for -ENODEV. */
 static int dpdk_fail(struct weir_port *port, struct weir_diag *diag, int rc, const char *what)
 {
 	const char *why = weir_eal_error();
 
-	if (rc > 0)
-		rc = -rc;
-	if (!rc || rc == -1)
-		rc = -ENODEV;
-	return weir_fail(diag, rc, "port %s: device %s: %s: %s%s%s", port->name, port->dev.name,
-			 what, strerror(-rc), why[0] ? ": " : "", why);
+	rc = rc < -1 ? rc : -ENODEV;
+	return weir_fail(diag, rc, "port %s: device %s %s: %s", port->name, port->dev.name, what,
+			 why[0] ? why : strerror(-rc));
 }
 
 static int probe(struct weir_port *port, struct weir_diag *diag)
@@ -43,7 +42,7 @@ static int probe(struct weir_port *port, struct weir_diag *diag)
 	if (port->kind != WEIR_CONFIG_PORT_PCI) {
 		rc = rte_dev_probe(port->dev.text);
 		if (rc)
-			return dpdk_fail(port, diag, rc, "cannot be made");
+			return dpdk_fail(port, diag, -ENODEV, "cannot be made");
 		port->probed = true;
 	}
 	rc = rte_eth_dev_get_port_by_name(port->dev.name, &port->port_id);
@@ -99,8 +98,13 @@ static void choose_tx_max(struct weir_port *port, const struct rte_eth_dev_info 
 {
 	if (port->kind == WEIR_CONFIG_PORT_PCI || info->if_index)
 		port->tx_max_bytes = port->mtu + FRAME_OVERHEAD_BYTES;
-	else if (!strcmp(info->driver_name, "net_pcap"))
+	if (!strcmp(info->driver_name, "net_pcap")) {
 		port->tx_max_bytes = PCAP_SNAP_BYTES;
+		port->tx_segments_max_bytes = PCAP_JOINED_BYTES;
+	} else if (port->kind == WEIR_CONFIG_PORT_PCI &&
+		   !(info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS)) {
+		port->tx_segments_max_bytes = 0;
+	}
 }
 
 static int configure(struct weir_port *port, const struct weir_config_port *cfg,

@@ -116,7 +116,8 @@ int weir_port_plan(struct weir_port *port, const struct weir_config *config, uin
 	port->pass_to = cfg->pass.to ? (int32_t)cfg->pass.port_idx : -1;
 	port->fixups = fixups_of(cfg);
 	port->ifindex = WEIR_IFINDEX_BASE + idx;
-	port->tx_max_bytes = UINT32_MAX;
+	port->tx_max_bytes = port->tx_segments_max_bytes = UINT32_MAX;
+	port->port_id = UINT16_MAX; /* none yet */
 	snprintf(port->name, sizeof(port->name), "%s", cfg->name);
 	snprintf(port->state, sizeof(port->state), "absent");
 	if (cfg->kind == WEIR_CONFIG_PORT_INTERFACE)

@@ -39,18 +39,30 @@ struct tx_result {
 	uint64_t sent, sent_bytes, full, error;
 };
 
-/* Frames that the device cannot send are taken out: some drivers drop them and say they were sent.
+static bool sendable(const struct weir_port *port, const struct rte_mbuf *m)
+{
+	return m->pkt_len <= port->tx_max_bytes &&
+	       (m->nb_segs == 1 || m->pkt_len <= port->tx_segments_max_bytes);
+}
+
+/*
+ * Packets that the device cannot send are taken out, because some drivers cut or drop them and say
+ * they were sent; segments are joined where that helps.
  */
-static uint16_t drop_oversize(struct weir_worker *worker, const struct weir_port *port,
-			      struct rte_mbuf **pkts, uint16_t n)
+static uint16_t take_out(struct weir_worker *worker, const struct weir_port *port,
+			 struct rte_mbuf **pkts, uint16_t n)
 {
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		if (weir_unlikely(pkts[i]->pkt_len > port->tx_max_bytes))
-			rte_pktmbuf_free(pkts[i]);
+		struct rte_mbuf *m = pkts[i];
+
+		if (!sendable(port, m) && m->pkt_len <= port->tx_max_bytes)
+			weir_mbuf_linearise(worker->plane, &m);
+		if (sendable(port, m))
+			pkts[kept++] = m;
 		else
-			pkts[kept++] = pkts[i];
+			rte_pktmbuf_free(m);
 	}
 	return kept;
 }
@@ -59,15 +71,15 @@ static void send_on_queue(struct weir_worker *worker, const struct weir_port *po
 			  struct rte_mbuf **pkts, uint16_t n, struct tx_result *r)
 {
 	uint64_t bytes = 0;
-	uint32_t longest = 0;
+	bool all = true;
 	uint16_t kept = n, sent;
 
 	for (uint16_t i = 0; i < n; i++) {
 		bytes += pkts[i]->pkt_len;
-		longest = weir_max(longest, pkts[i]->pkt_len);
+		all &= sendable(port, pkts[i]);
 	}
-	if (weir_unlikely(longest > port->tx_max_bytes)) {
-		kept = drop_oversize(worker, port, pkts, n);
+	if (weir_unlikely(!all)) {
+		kept = take_out(worker, port, pkts, n);
 		bytes = 0;
 		for (uint16_t i = 0; i < kept; i++)
 			bytes += pkts[i]->pkt_len;
