@@ -80,7 +80,8 @@ static int finish_data(const struct weir_test_run_in *in, const struct test_resu
 	out->data = malloc(weir_max(copy, 1U));
 	if (!out->data)
 		return -ENOMEM;
-	head = weir_min(copy, r->head_bytes);
+	/* Linux's rule for packets in fragments that do not fit: the first segment gives way. */
+	head = copy - r->rest_bytes;
 	memcpy(out->data, r->head, head);
 	if (copy > head)
 		memcpy(out->data + head, r->rest, copy - head);

@@ -90,7 +90,7 @@ static int md_check(const struct weir_test_run_in *in, const struct xdp_md *md,
 				 "test run: data %u and data_end %u of a packet of %u bytes",
 				 md->data, md->data_end, in->data_bytes);
 	if (md->data % 4 || md->data > WEIR_PKT_META_MAX ||
-	    md->data > TEST_XDP_HEADROOM - md->data - TEST_XDP_FRAME)
+	    md->data > TEST_XDP_HEADROOM - TEST_XDP_FRAME)
 		return weir_fail(diag, -EINVAL, "test run: %u bytes of metadata", md->data);
 	if (in->data_bytes - md->data < TEST_ETH_BYTES)
 		return weir_fail(diag, -EINVAL,
@@ -182,7 +182,7 @@ int test_run_xdp(const struct weir_code *code, struct weir_exec *exec,
 		.ctx = has_ctx ? &md : NULL,
 		.ctx_bytes = sizeof(md),
 	};
-	/* Linux gives up here without a word about the packet. */
+	/* The fragments alone do not fit: Linux gives up without a word about the packet. */
 	if (in->want_data_out && in->data_out_max && in->data_out_max < xdp.pkt.rest_len)
 		return -ENOSPC;
 	return test_finish(in, &result, out);

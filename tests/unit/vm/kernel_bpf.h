@@ -36,6 +36,12 @@ static inline int kernel_prog_load(uint32_t type, uint32_t attach_type, const ch
 	return fd < 0 ? -errno : fd;
 }
 
+/* TEST_RUN on the kernel: attr's test fields in and out. 0 or -errno. */
+static inline int kernel_test_run(union bpf_attr *attr)
+{
+	return syscall(SYS_bpf, BPF_PROG_TEST_RUN, attr, sizeof(*attr)) < 0 ? -errno : 0;
+}
+
 /* NULL if bpf(2) may be used here, else why not. */
 static inline const char *kernel_bpf_missing(void)
 {
