@@ -3,8 +3,8 @@
  * The contexts of Linux, field by field, and who may touch them how. The rules are Linux 6.18's;
  * the test asks the running kernel about every offset, size and direction.
  *
- * Fields that Linux keeps in 16 bits (queue_mapping, tc_index, tc_classid, …) have run_bytes 2:
- * a store keeps the low half, as there.
+ * Fields that Linux keeps in fewer bits (queue_mapping, tc_index, tc_classid, …) have a run_bytes
+ * to match: a store keeps the low half, as there.
  */
 #include "weir/base/bits.h"
 #include "weir/vm/bpf.h"
@@ -42,7 +42,7 @@ static const struct weir_ctx_field xdp_fields[] = {
 
 static const struct weir_ctx_field skb_fields[] = {
 	FIELD(__sk_buff, weir_skb_ctx, len, pkt, 4, LEN, false, true),
-	SKB(pkt_type, 4, false, true),
+	SKB(pkt_type, 1, false, true),
 	SKB(mark, 4, true, true),
 	SKB(queue_mapping, 2, true, true),
 	SKB(protocol, 2, false, true),

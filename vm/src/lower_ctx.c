@@ -74,23 +74,22 @@ static void load_len_part(struct lower *l, const struct bpf_insn *insn, uint32_t
 }
 
 /*
- * Bytes [at, at + bytes) of a little-endian field that the run time keeps in run_bytes bytes; those
- * above are zero.
+ * Bytes [at, at + bytes) of a field that the run time keeps, little-endian, in run_bytes bytes. As
+ * on Linux, a load that is not narrower than what is kept gives all of it, wherever it starts.
  */
 static void load_scalar(struct lower *l, const struct weir_ctx_field *f,
 			const struct bpf_insn *insn, uint32_t at, uint32_t bytes)
 {
-	uint32_t off = f->run_off + at;
+	uint8_t dst = insn->dst_reg, src = insn->src_reg;
 
-	if (at >= f->run_bytes) {
-		lower_emit(l, LOWER_MOV_K(insn->dst_reg, 0));
-	} else if (at + bytes > f->run_bytes) {
-		uint8_t size = lower_size_code(f->run_bytes - at);
-
-		lower_emit(l, LOWER_LDX(size, insn->dst_reg, insn->src_reg, off));
-	} else {
-		lower_emit(l, LOWER_INSN(insn->code, insn->dst_reg, insn->src_reg, off, 0));
-	}
+	if (bytes > f->run_bytes)
+		lower_emit(l, LOWER_LDX(lower_size_code(f->run_bytes), dst, src, f->run_off));
+	else if (bytes == f->run_bytes)
+		lower_emit(l, LOWER_INSN(insn->code, dst, src, f->run_off, 0));
+	else if (at >= f->run_bytes)
+		lower_emit(l, LOWER_MOV_K(dst, 0));
+	else
+		lower_emit(l, LOWER_INSN(insn->code, dst, src, f->run_off + at, 0));
 }
 
 static void load(struct lower *l, const struct weir_ctx_field *f, const struct bpf_insn *insn)
