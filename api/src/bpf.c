@@ -229,6 +229,8 @@ static int request_build(struct bpf_request *rq)
 	for (f = c->fds; f < c->fds + 4 && f->bytes; f++) {
 		uint32_t slot;
 
+		if (f->optional && !get_u32(&rq->user, f->off))
+			continue;
 		err = weir_conn_slot(rq->conn, (int)get_u32(&rq->user, f->off), &slot);
 		if (err)
 			return err;
@@ -327,6 +329,8 @@ static int bpf_once(struct bpf_request *rq, uint64_t attr, bool *again)
 	*again = err == -EPIPE;
 	if (err)
 		return err;
+	if (call.result < 0)
+		weir_conn_set_error(rq->conn, &call);
 	err = reply_take(rq, &call, attr);
 	if (call.reply_fd >= 0)
 		close(call.reply_fd);

@@ -98,6 +98,13 @@ int weir_client_hello(struct weir_attr_hello *out, struct weir_diag *diag)
 	return 0;
 }
 
+const char *weir_client_bpf_error(void)
+{
+	struct weir_conn *conn;
+
+	return weir_conn_get(&conn) ? "" : conn->error;
+}
+
 int weir_client_describe(int fd, struct weir_object_desc *out, struct weir_diag *diag)
 {
 	const struct weir_object_desc *desc;

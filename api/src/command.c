@@ -13,8 +13,9 @@
 #define IN(...)	     {__VA_ARGS__}
 #define OUT(...)     {__VA_ARGS__}
 #define RESULTS(...) {__VA_ARGS__}
-#define FIELD(f)     {OFF_OF(f), BYTES_OF(f)}
-#define RAW_FIELD(off, bytes) {off, bytes}
+#define FIELD(f)     {OFF_OF(f), BYTES_OF(f), 0}
+#define OPTIONAL(f)  {OFF_OF(f), BYTES_OF(f), 1}
+#define RAW_FIELD(off, bytes) {off, bytes, 0}
 #define KEY(f)	     {WEIR_SEC_KEY, WEIR_LEN_KEY, OFF_OF(f), 0, 0}
 #define NEXT_KEY(f)  {WEIR_SEC_NEXT_KEY, WEIR_LEN_KEY, OFF_OF(f), 0, 0}
 #define VALUE(f)     {WEIR_SEC_VALUE, WEIR_LEN_VALUE, OFF_OF(f), 0, 0}

@@ -400,6 +400,17 @@ int weir_conn_call(struct weir_conn *conn, struct weir_call *call)
 	return 0;
 }
 
+void weir_conn_set_error(struct weir_conn *conn, const struct weir_call *call)
+{
+	size_t bytes = call->sections.s[WEIR_SEC_TEXT].bytes;
+
+	if (bytes >= sizeof(conn->error))
+		bytes = sizeof(conn->error) - 1;
+	if (bytes)
+		memcpy(conn->error, call->sections.s[WEIR_SEC_TEXT].p, bytes);
+	conn->error[bytes] = '\0';
+}
+
 const struct weir_object_desc *weir_conn_desc(const struct weir_conn *conn, uint32_t slot)
 {
 	if (slot >= conn->bound_cap || !conn->bound[slot].cookie)

@@ -33,6 +33,7 @@ struct weir_conn {
 	uint32_t slot_of_fd_cap;
 	struct weir_buf in;
 	struct weir_buf body;   /* of the request being built; callers reset it */
+	char error[512];      /* weird's text on the last bpf(2) call that failed */
 	struct weir_conn *next; /* list of the process's connections */
 };
 
@@ -63,6 +64,7 @@ int weir_conn_slot(struct weir_conn *conn, int fd, uint32_t *slot);
 const struct weir_object_desc *weir_conn_desc(const struct weir_conn *conn, uint32_t slot);
 /* Remembers a token that a reply brought. */
 int weir_conn_remember(struct weir_conn *conn, int fd, const struct weir_object_desc *desc);
+void weir_conn_set_error(struct weir_conn *conn, const struct weir_call *call);
 /* Overrides $WEIR_SOCKET for the process (NULL: no more). For connections made later. */
 int weir_conn_set_path(const char *path);
 

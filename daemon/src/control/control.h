@@ -46,7 +46,7 @@ struct weir_control_opts {
 	const char *socket_group; /* NULL: "weir" if there is such a group; its members may read */
 	uint32_t slots;           /* execution slots: max(possible CPUs, workers + 1) */
 	uint32_t test_slot;       /* TEST_RUN's: the lowest slot no worker owns */
-	struct weir_rcu *rcu;     /* borrowed; NULL: no worker runs programs, one is made */
+	struct weir_rcu *rcu;     /* borrowed; retired callbacks run on the main thread */
 	struct weir_plane *plane; /* borrowed; NULL: the control plane alone, attach is -ENODEV */
 	const struct weir_config *config; /* borrowed for the call; may be NULL */
 	bool no_jit;                      /* run everything in the interpreter */

@@ -19,6 +19,9 @@
 int weir_client_set_socket(const char *path);
 /* Connects if need be: role, possible CPUs and slots. */
 int weir_client_hello(struct weir_attr_hello *out, struct weir_diag *diag);
+/* weird's text on the calling thread's last weir_bpf() that failed; "" if it had none. Valid until
+ * the thread's next call. */
+const char *weir_client_bpf_error(void);
 /* What a descriptor refers to. -EINVAL: no object of weird's. */
 int weir_client_describe(int fd, struct weir_object_desc *out, struct weir_diag *diag);
 
