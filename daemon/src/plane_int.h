@@ -44,6 +44,7 @@ struct weir_port {
 	bool started;
 	bool probed;    /* by us: to be removed at the end */
 	uint8_t fixups; /* enum weir_fixup */
+	bool cold_data; /* packets are written by a device, not by the driver's copy */
 	char name[64];
 	char state[16]; /* main */
 	struct weir_devargs dev;
@@ -214,7 +215,10 @@ enum weir_verdict {
 struct weir_judged {
 	struct rte_mbuf *pkts[WEIR_VERDICT_COUNT][WEIR_BURST];
 	uint16_t count[WEIR_VERDICT_COUNT];
-	uint32_t target[WEIR_BURST]; /* ifindex, beside pkts[REDIRECT] */
+	uint32_t target[WEIR_BURST];        /* ifindex, beside pkts[REDIRECT] */
+	struct rte_mbuf *freed[WEIR_BURST]; /* drops and aborts that go back in one copy */
+	uint16_t freed_count;
+	uint16_t unknown; /* of the aborts: verdicts XDP does not have */
 	/* Of the drops and aborts, what was not the program's plain answer. */
 	uint16_t guard, too_long, no_target, budget, code, linearised;
 	bool overrun; /* the last run was over the budget */
@@ -267,6 +271,13 @@ static inline void weir_pkt_to_mbuf(const struct weir_pkt *pkt, struct rte_mbuf 
 	m->data_off = (uint16_t)(pkt->data - (uint8_t *)m->buf_addr);
 	m->data_len = (uint16_t)(pkt->data_end - pkt->data);
 	m->pkt_len = m->data_len + pkt->rest_len;
+}
+
+/* One segment, unshared, of our pool: it can go back without another look. */
+static inline bool weir_mbuf_is_plain(const struct rte_mbuf *m, const struct rte_mempool *pool)
+{
+	return m->nb_segs == 1 && rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m) &&
+	       m->pool == pool;
 }
 
 /* tx.c */

@@ -115,6 +115,7 @@ int weir_port_plan(struct weir_port *port, const struct weir_config *config, uin
 	port->mtu = cfg->mtu_bytes ? cfg->mtu_bytes : MTU_DEFAULT_BYTES;
 	port->pass_to = cfg->pass.to ? (int32_t)cfg->pass.port_idx : -1;
 	port->fixups = fixups_of(cfg);
+	port->cold_data = cfg->kind == WEIR_CONFIG_PORT_PCI;
 	port->ifindex = WEIR_IFINDEX_BASE + idx;
 	port->tx_max_bytes = port->tx_segments_max_bytes = UINT32_MAX;
 	port->port_id = UINT16_MAX; /* none yet */

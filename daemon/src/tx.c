@@ -25,8 +25,7 @@ void weir_mbufs_free(struct weir_plane *plane, struct rte_mbuf **pkts, uint16_t 
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
 
-		if (weir_likely(m->nb_segs == 1 && rte_mbuf_refcnt_read(m) == 1 &&
-				m->pool == pool && RTE_MBUF_DIRECT(m)))
+		if (weir_likely(weir_mbuf_is_plain(m, pool)))
 			plain[count++] = m;
 		else
 			rte_pktmbuf_free(m);

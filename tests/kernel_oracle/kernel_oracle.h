@@ -18,7 +18,11 @@
 /* Largest packet PROG_TEST_RUN gives back; a run's data_out should have room for it. */
 #define KERNEL_ORACLE_DATA_MAX 65536
 
-/* Whether bpf(2) loads programs and runs them here. Probes once; `reason` says why not. */
+/*
+ * Whether bpf(2) loads programs and runs them here. Probes once; `reason` says why not. A TAP test
+ * that cannot go on prints "1..0 # SKIP reason" and returns 0: meson takes cmocka's skip() for a
+ * failure.
+ */
 bool kernel_oracle_usable(const char **reason);
 
 /* The host's possible CPUs: a per-CPU value has as many copies, each rounded up to 8 bytes. */

@@ -21,16 +21,20 @@ static inline uint32_t csum_sub(uint32_t a, uint32_t b)
 	return csum_add(a, ~b);
 }
 
-/* Sum of len bytes, a multiple of 4, in memory order. */
-static inline uint32_t csum_words(const void *p, uint32_t len, uint32_t sum)
+/* Sum of len bytes in memory order; what is missing of the last word counts as zeroes. */
+static inline uint32_t csum_bytes(const void *p, uint32_t len, uint32_t sum)
 {
 	const uint8_t *bytes = p;
 	uint64_t acc = sum;
+	uint32_t word;
 
-	for (uint32_t i = 0; i < len; i += 4) {
-		uint32_t word;
-
-		memcpy(&word, bytes + i, 4);
+	for (; len >= 4; len -= 4, bytes += 4) {
+		memcpy(&word, bytes, 4);
+		acc += word;
+	}
+	if (len) {
+		word = 0;
+		memcpy(&word, bytes, len);
 		acc += word;
 	}
 	acc = (acc & UINT32_MAX) + (acc >> 32);

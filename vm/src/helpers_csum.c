@@ -17,14 +17,12 @@ WEIR_HELPER_FUNC(weir_hf_csum_diff)
 	const void *from = (const void *)(uintptr_t)r1, *to = (const void *)(uintptr_t)r3;
 	uint32_t from_bytes = (uint32_t)r2, to_bytes = (uint32_t)r4, sum = (uint32_t)r5;
 
-	if ((from_bytes | to_bytes) % 4)
-		return (uint64_t)-EINVAL;
 	if (from_bytes && to_bytes)
-		sum = csum_sub(csum_words(to, to_bytes, sum), csum_words(from, from_bytes, 0));
+		sum = csum_sub(csum_bytes(to, to_bytes, sum), csum_bytes(from, from_bytes, 0));
 	else if (to_bytes)
-		sum = csum_words(to, to_bytes, sum);
+		sum = csum_bytes(to, to_bytes, sum);
 	else if (from_bytes)
-		sum = ~csum_words(from, from_bytes, ~sum);
+		sum = ~csum_bytes(from, from_bytes, ~sum);
 	return csum_to_16(sum);
 }
 

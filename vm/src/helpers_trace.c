@@ -139,7 +139,7 @@ static int format(struct line *line, const char *fmt, size_t len, const uint64_t
 		unsigned char ch = (unsigned char)fmt[i];
 		int n;
 
-		if (ch >= 0x80 || (!isprint(ch) && !isspace(ch)))
+		if (ch < 0x80 && !isprint(ch) && !isspace(ch))
 			return -EINVAL;
 		if (ch != '%' || fmt[i + 1] == '%') {
 			put(line, fmt + i, 1);

@@ -208,13 +208,13 @@ static int def_read(struct map_parse *mp, uint32_t struct_id)
 	if (!def->type)
 		return obj_fail(mp->o, -EINVAL, "section '.maps': map '%s': no field 'type'",
 				mp->map_name);
-	if (def->type == BPF_MAP_TYPE_ARRAY_OF_MAPS || def->type == BPF_MAP_TYPE_HASH_OF_MAPS) {
+	if (def->type == BPF_MAP_TYPE_ARRAY_OF_MAPS || def->type == BPF_MAP_TYPE_HASH_OF_MAPS ||
+	    mp->values_off != UINT64_MAX) {
 		if (def->value_size && def->value_size != 4)
-			return obj_fail(
-				mp->o, -EINVAL,
-				"section '.maps': map '%s': value_size of a map of maps: expected "
-				"4, found %u",
-				mp->map_name, def->value_size);
+			return obj_fail(mp->o, -EINVAL,
+					"section '.maps': map '%s': value_size of a map of maps or "
+					"programs: expected 4, found %u",
+					mp->map_name, def->value_size);
 		def->value_size = 4;
 	}
 	if (type_has_no_btf(def->type))
