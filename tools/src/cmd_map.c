@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* weirctl map show|dump|lookup|update|delete. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "online.h"
+#include "weir/api/libweir.h"
+#include "weir/base/bits.h"
+#include "weir/base/cleanup.h"
+#include "weir/maps/maps.h"
+
+const struct cli_option map_lookup_options[] = {
+	{"cpu", 0, "N", "one CPU's value of a per-CPU map"},
+	{0},
+};
+
+const struct cli_option map_update_options[] = {
+	{"cpu", 0, "N", "write one CPU's value only (default: all CPUs')"},
+	{"noexist", 0, NULL, "only if the key is not there"},
+	{"exist", 0, NULL, "only if the key is there"},
+	{0},
+};
+
+/* A map opened for work on its elements. */
+struct open_map {
+	struct weir_map_rec rec;
+	struct weir_object_desc desc;
+	struct weir_btf *btf;
+	struct map_shape shape;
+	int fd;
+};
+
+static void close_map(struct open_map *m)
+{
+	weir_cleanup_close(&m->fd);
+	weir_btf_free(&m->btf);
+}
+
+static int open_map(struct cli *cli, struct open_map *m)
+{
+	WEIR_DIAG_ON_STACK(diag, 512);
+
+	*m = (struct open_map){.fd = -1};
+	if (online_connect(cli) || online_find_map(cli->subject[0], &m->rec, &m->fd))
+		return CLI_FAILED;
+	if (weir_client_describe(m->fd, &m->desc, &diag))
+		return cli_fail("map %s: %s", cli->subject[0], diag.buf);
+	m->btf = online_btf(m->rec.btf_id);
+	m->shape = (struct map_shape){
+		.btf = m->btf,
+		.key_type = m->btf ? m->rec.btf_key_type_id : 0,
+		.value_type = m->btf ? m->rec.btf_value_type_id : 0,
+		.key_size = m->rec.key_size,
+		.value_size = m->rec.value_size,
+	};
+	if (m->rec.is_per_cpu)
+		m->shape.slots =
+			m->desc.slot_value_bytes / (uint32_t)weir_align_up(m->rec.value_size, 8);
+	return CLI_OK;
+}
+
+static json_t *map_json(const struct weir_map_rec *m)
+{
+	const char *type = weir_map_type_name(m->type);
+
+	return json_pack("{s:i, s:s, s:s, s:i, s:i, s:I, s:i, s:I, s:I, s:b, s:i, s:i}", "id",
+			 (int)m->id, "name", m->name, "type", type ? type : "?", "key_bytes",
+			 (int)m->key_size, "value_bytes", (int)m->value_size, "max_entries",
+			 (json_int_t)m->max_entries, "flags", (int)m->flags, "elements",
+			 (json_int_t)m->elems, "memory_bytes", (json_int_t)m->bytes, "frozen",
+			 m->frozen, "refs", (int)m->refs, "uid", (int)m->uid);
+}
+
+static void map_print(const struct weir_map_rec *m)
+{
+	const char *type = weir_map_type_name(m->type);
+
+	printf("%-5u %-16s %-13s %4u %6u %10" PRIu64 " %10u %12" PRIu64 "%s\n", m->id, m->name,
+	       type ? type : "?", m->key_size, m->value_size, m->elems, m->max_entries, m->bytes,
+	       m->frozen ? "  frozen" : "");
+}
+
+int cmd_map_show(struct cli *cli)
+{
+	weir_autofree struct weir_map_rec *recs = NULL;
+	WEIR_DIAG_ON_STACK(diag, 512);
+	struct weir_map_rec one;
+	uint32_t count = 1;
+	json_t *list;
+
+	if (online_connect(cli))
+		return CLI_FAILED;
+	if (cli->subject_count && online_find_map(cli->subject[0], &one, NULL))
+		return CLI_FAILED;
+	if (!cli->subject_count && weir_client_maps(&recs, &count, &diag))
+		return cli_fail("%s", diag.buf);
+	list = json_array();
+	if (!cli->json)
+		printf("%-5s %-16s %-13s %4s %6s %10s %10s %12s\n", "ID", "NAME", "TYPE", "KEY",
+		       "VALUE", "ELEMENTS", "MAX", "BYTES");
+	for (uint32_t i = 0; i < count; i++) {
+		const struct weir_map_rec *m = cli->subject_count ? &one : &recs[i];
+
+		if (cli->json)
+			json_array_append_new(list, map_json(m));
+		else
+			map_print(m);
+	}
+	if (cli->json)
+		cli_print_json(json_incref(list));
+	json_decref(list);
+	return CLI_OK;
+}
+
+static void dump_page(const struct open_map *m, const struct weir_client_page *page, json_t *list)
+{
+	for (uint32_t i = 0; i < page->elems; i++) {
+		const uint8_t *key =
+			page->bytes + (size_t)i * (page->key_bytes + page->value_bytes);
+
+		if (list)
+			json_array_append_new(list,
+					      map_elem_json(&m->shape, key, key + page->key_bytes));
+		else
+			map_elem_print(&m->shape, key, key + page->key_bytes);
+	}
+}
+
+int cmd_map_dump(struct cli *cli)
+{
+	weir_autofree uint8_t *last = NULL;
+	WEIR_DIAG_ON_STACK(diag, 512);
+	json_t *list = cli->json ? json_array() : NULL;
+	struct open_map m;
+	bool done = false, begun = false;
+	int err = open_map(cli, &m);
+
+	if (!err)
+		last = malloc(m.rec.key_size);
+	while (!err && !done) {
+		struct weir_client_page page = {0};
+
+		if (weir_client_map_page(m.fd, begun ? last : NULL, &page, &diag)) {
+			err = cli_fail("map %s: %s", cli->subject[0], diag.buf);
+			break;
+		}
+		dump_page(&m, &page, list);
+		done = page.done || !page.elems;
+		if (!done)
+			memcpy(last,
+			       page.bytes + (size_t)(page.elems - 1) *
+						    (page.key_bytes + page.value_bytes),
+			       page.key_bytes);
+		begun = true;
+		free(page.bytes);
+	}
+	if (!err && list)
+		cli_print_json(json_incref(list));
+	json_decref(list);
+	close_map(&m);
+	return err;
+}
+
+static int parse_cpu(const struct cli *cli, const struct open_map *m, int *cpu)
+{
+	uint64_t n;
+	int err;
+
+	*cpu = -1;
+	if (!cli_option(cli, "cpu"))
+		return 0;
+	if (!m->shape.slots)
+		return cli_usage("--cpu: map %s is not per-CPU", m->rec.name);
+	err = cli_number(cli, "cpu", 0, m->shape.slots - 1, 0, &n);
+	*cpu = (int)n;
+	return err;
+}
+
+/* Subjects 1… as a key; *used counts words. */
+static int parse_key(const struct cli *cli, const struct open_map *m, void *key, int *used)
+{
+	WEIR_DIAG_ON_STACK(diag, 512);
+
+	if (map_bytes_parse(m->shape.btf, m->shape.key_type, m->shape.key_size, cli->subject + 1,
+			    cli->subject_count - 1, used, &diag, key))
+		return cli_usage("key: %s", diag.buf);
+	return 0;
+}
+
+static int too_many(const struct cli *cli, int used)
+{
+	if (1 + used < cli->subject_count)
+		return cli_usage("'%s' is one word too many", cli->subject[1 + used]);
+	return 0;
+}
+
+int cmd_map_lookup(struct cli *cli)
+{
+	weir_autofree uint8_t *key = NULL, *value = NULL;
+	WEIR_DIAG_ON_STACK(diag, 512);
+	struct open_map m;
+	struct map_shape shape;
+	int cpu, used, err = open_map(cli, &m);
+	size_t bytes;
+
+	if (err)
+		return err;
+	key = calloc(1, m.rec.key_size + 8);
+	value = calloc(1, m.desc.slot_value_bytes + (size_t)m.rec.value_size + 8);
+	err = key && value ? parse_cpu(cli, &m, &cpu) : cli_fail("%s", strerror(ENOMEM));
+	if (!err)
+		err = parse_key(cli, &m, key, &used);
+	if (!err)
+		err = too_many(cli, used);
+	if (!err) {
+		shape = m.shape;
+		bytes = cpu >= 0 || !shape.slots ? m.rec.value_size : m.desc.slot_value_bytes;
+		if (cpu >= 0)
+			shape.slots = 0;
+		if (weir_client_map_lookup(m.fd, key, cpu, value, bytes, &diag))
+			err = cli_fail("map %s: %s", m.rec.name, diag.buf);
+		else if (cli->json)
+			cli_print_json(map_elem_json(&shape, key, value));
+		else
+			map_elem_print(&shape, key, value);
+	}
+	close_map(&m);
+	return err;
+}
+
+static int update(struct cli *cli, struct open_map *m, uint8_t *key, uint8_t *value)
+{
+	uint64_t flags = cli_flag(cli, "noexist") ? BPF_NOEXIST
+			 : cli_flag(cli, "exist") ? BPF_EXIST
+						  : BPF_ANY;
+	size_t stride = weir_align_up(m->rec.value_size, 8), bytes = m->rec.value_size;
+	WEIR_DIAG_ON_STACK(diag, 512);
+	int cpu, used, used_value, err = parse_cpu(cli, m, &cpu);
+
+	if (!err)
+		err = parse_key(cli, m, key, &used);
+	if (err)
+		return err;
+	if (map_bytes_parse(m->shape.btf, m->shape.value_type, m->rec.value_size,
+			    cli->subject + 1 + used, cli->subject_count - 1 - used, &used_value,
+			    &diag, value))
+		return cli_usage("value: %s", diag.buf);
+	err = too_many(cli, used + used_value);
+	if (err)
+		return err;
+	if (m->shape.slots && cpu < 0) {
+		for (uint32_t s = 1; s < m->shape.slots; s++)
+			memcpy(value + s * stride, value, m->rec.value_size);
+		bytes = m->desc.slot_value_bytes;
+	}
+	if (weir_client_map_update(m->fd, key, cpu, value, bytes, flags, &diag))
+		return cli_fail("map %s: %s", m->rec.name, diag.buf);
+	return CLI_OK;
+}
+
+int cmd_map_update(struct cli *cli)
+{
+	weir_autofree uint8_t *key = NULL, *value = NULL;
+	struct open_map m;
+	int err = open_map(cli, &m);
+
+	if (err)
+		return err;
+	key = calloc(1, m.rec.key_size + 8);
+	value = calloc(1, m.desc.slot_value_bytes + (size_t)m.rec.value_size + 8);
+	err = key && value ? update(cli, &m, key, value) : cli_fail("%s", strerror(ENOMEM));
+	close_map(&m);
+	return err;
+}
+
+int cmd_map_delete(struct cli *cli)
+{
+	weir_autofree uint8_t *key = NULL;
+	union bpf_attr attr = {0};
+	struct open_map m;
+	int used, err = open_map(cli, &m);
+
+	if (err)
+		return err;
+	key = calloc(1, m.rec.key_size + 8);
+	err = key ? parse_key(cli, &m, key, &used) : cli_fail("%s", strerror(ENOMEM));
+	if (!err)
+		err = too_many(cli, used);
+	if (!err) {
+		attr.map_fd = (uint32_t)m.fd;
+		attr.key = (uintptr_t)key;
+		if (weir_bpf(BPF_MAP_DELETE_ELEM, &attr, sizeof(attr)))
+			err = cli_fail("map %s: %s", m.rec.name,
+				       errno == ENOENT ? "no such key" : strerror(errno));
+	}
+	close_map(&m);
+	return err;
+}

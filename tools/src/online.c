@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "online.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "weir/api/libweir.h"
+#include "weir/base/bits.h"
+#include "weir/base/cleanup.h"
+#include "weir/maps/maps.h"
+
+static const char *const hooks[] = {"xdp", "tc", "tap"};
+
+int online_connect(struct cli *cli)
+{
+	WEIR_DIAG_ON_STACK(diag, 1024);
+	struct weir_attr_hello hello;
+	const char *socket = cli->socket ? cli->socket : getenv("WEIR_SOCKET");
+	int err;
+
+	if (cli->socket)
+		weir_client_set_socket(cli->socket);
+	err = weir_client_hello(&hello, &diag);
+	if (!err)
+		return CLI_OK;
+	socket = socket ? socket : "/run/weir/control.sock";
+	if (err == -ENOENT || err == -ECONNREFUSED)
+		return cli_fail("%s: no weird answers there (%s); is it running? Another socket is "
+				"named by -s SOCK or WEIR_SOCKET",
+				socket, strerror(-err));
+	return cli_fail("%s: %s", socket, *diag.buf ? diag.buf : strerror(-err));
+}
+
+int online_hook_parse(const char *text)
+{
+	for (size_t i = 0; i < WEIR_ARRAY_LEN(hooks); i++)
+		if (!strcmp(hooks[i], text))
+			return (int)i;
+	cli_usage("--hook %s: expected xdp, tc or tap", text);
+	return -1;
+}
+
+const char *online_hook_name(uint32_t hook)
+{
+	return hook < WEIR_ARRAY_LEN(hooks) ? hooks[hook] : "?";
+}
+
+static int parse_queues(const char *text, uint64_t *queues)
+{
+	const char *p = text;
+
+	*queues = 0;
+	while (*p) {
+		unsigned long from, to;
+		char *end;
+
+		from = to = strtoul(p, &end, 10);
+		if (end == p)
+			return -1;
+		if (*end == '-') {
+			p = end + 1;
+			to = strtoul(p, &end, 10);
+			if (end == p)
+				return -1;
+		}
+		if (from > to || to > 63 || (*end && *end != ','))
+			return -1;
+		for (unsigned long q = from; q <= to; q++)
+			*queues |= 1ULL << q;
+		p = *end ? end + 1 : end;
+		if (*end == ',' && !*p)
+			return -1;
+	}
+	return *queues ? 0 : -1;
+}
+
+int online_port_parse(const char *text, char port[64], uint64_t *queues)
+{
+	const char *colon = strrchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) : strlen(text);
+
+	*queues = 0;
+	if (!len || len > 63)
+		return cli_usage("port '%s': expected PORT or PORT:QUEUES", text);
+	if (colon && parse_queues(colon + 1, queues))
+		return cli_usage("'%s': expected queues like 0-3 or 0,2 after the port", text);
+	memcpy(port, text, len);
+	port[len] = '\0';
+	return CLI_OK;
+}
+
+void online_queues_print(uint64_t queues, char *out, size_t size)
+{
+	size_t at = 0;
+
+	if (!queues || queues == UINT64_MAX) {
+		snprintf(out, size, "all");
+		return;
+	}
+	*out = '\0';
+	for (unsigned int q = 0; q < 64; q++) {
+		unsigned int last = q;
+
+		if (!(queues >> q & 1))
+			continue;
+		while (last < 63 && (queues >> (last + 1) & 1))
+			last++;
+		at += (size_t)snprintf(out + at, size - at, "%s%u", at ? "," : "", q);
+		if (last > q && at < size)
+			at += (size_t)snprintf(out + at, size - at, "-%u", last);
+		if (at >= size)
+			return;
+		q = last;
+	}
+}
+
+void online_time_print(uint64_t ns, char *out, size_t size)
+{
+	time_t s = (time_t)(ns / 1000000000U);
+	struct tm tm;
+
+	if (!ns || !localtime_r(&s, &tm) || !strftime(out, size, "%Y-%m-%d %H:%M:%S", &tm))
+		snprintf(out, size, "-");
+}
+
+/* What a lookup needs to know of an object, whatever its kind. */
+struct named {
+	uint32_t id;
+	const char *name;
+};
+
+static int fd_of(int cmd, union bpf_attr *attr)
+{
+	int fd = weir_bpf(cmd, attr, sizeof(*attr));
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* The descriptor at a pin, with what it is; -1 after a message. */
+static int open_pin(const char *path, uint32_t kind, struct weir_object_desc *desc)
+{
+	union bpf_attr attr = {.pathname = (uintptr_t)path};
+	int fd = fd_of(BPF_OBJ_GET, &attr);
+
+	if (fd < 0) {
+		cli_fail("%s: %s", path, strerror(-fd));
+		return -1;
+	}
+	if (weir_client_describe(fd, desc, NULL) || desc->kind != kind) {
+		cli_fail("%s: a %s is pinned there, expected a %s", path,
+			 desc->kind == WEIR_OBJECT_MAP    ? "map"
+			 : desc->kind == WEIR_OBJECT_PROG ? "program"
+							  : "different object",
+			 kind == WEIR_OBJECT_MAP ? "map" : "program");
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* The index of the one object that text names by id or name; -1 after a message. */
+static int pick(const char *what, const char *text, const struct named *all, uint32_t count)
+{
+	weir_autofree const char **names = calloc(count + 1, sizeof(*names));
+	char *end, candidates[256] = "";
+	uint32_t found = 0;
+	const char *near;
+	int at = -1;
+	unsigned long id = strtoul(text, &end, 10);
+
+	for (uint32_t i = 0; *text && !*end && i < count; i++)
+		if (all[i].id == id)
+			return (int)i;
+	for (uint32_t i = 0; names && i < count; i++) {
+		size_t used = strlen(candidates);
+
+		names[i] = all[i].name;
+		if (strcmp(all[i].name, text))
+			continue;
+		snprintf(candidates + used, sizeof(candidates) - used, "%s%u", found++ ? ", " : "",
+			 all[i].id);
+		at = (int)i;
+	}
+	if (found == 1)
+		return at;
+	near = names && !found ? cli_nearest(text, names, count) : NULL;
+	if (found)
+		cli_fail("%s '%s' is ambiguous: ids %s", what, text, candidates);
+	else if (near)
+		cli_fail("no %s '%s'; did you mean '%s'?", what, text, near);
+	else
+		cli_fail("no %s '%s'; 'weirctl %s' lists them", what, text,
+			 *what == 'm' ? "map" : "prog");
+	return -1;
+}
+
+int online_find_prog(const char *text, struct weir_prog_rec *out, int *fd)
+{
+	weir_autofree struct weir_prog_rec *recs = NULL;
+	weir_autofree struct named *names = NULL;
+	WEIR_DIAG_ON_STACK(diag, 512);
+	struct weir_object_desc desc;
+	union bpf_attr attr = {0};
+	weir_autoclose int pin = -1;
+	char id[16];
+	uint32_t count;
+	int at;
+
+	if (*text == '/') {
+		pin = open_pin(text, WEIR_OBJECT_PROG, &desc);
+		if (pin < 0)
+			return CLI_FAILED;
+		snprintf(id, sizeof(id), "%u", desc.id);
+		text = id;
+	}
+	if (weir_client_progs(&recs, &count, &diag))
+		return cli_fail("%s", diag.buf);
+	names = calloc(count + 1, sizeof(*names));
+	if (!names)
+		return cli_fail("%s", strerror(ENOMEM));
+	for (uint32_t i = 0; i < count; i++)
+		names[i] = (struct named){recs[i].id, recs[i].name};
+	at = pick("program", text, names, count);
+	if (at < 0)
+		return CLI_FAILED;
+	*out = recs[at];
+	if (fd && pin >= 0) {
+		*fd = weir_take_fd(pin);
+	} else if (fd) {
+		attr.prog_id = out->id;
+		*fd = fd_of(BPF_PROG_GET_FD_BY_ID, &attr);
+		if (*fd < 0)
+			return cli_fail("program %u: %s", out->id, strerror(-*fd));
+	}
+	return CLI_OK;
+}
+
+int online_find_map(const char *text, struct weir_map_rec *out, int *fd)
+{
+	weir_autofree struct weir_map_rec *recs = NULL;
+	weir_autofree struct named *names = NULL;
+	WEIR_DIAG_ON_STACK(diag, 512);
+	struct weir_object_desc desc;
+	union bpf_attr attr = {0};
+	weir_autoclose int pin = -1;
+	char id[16];
+	uint32_t count;
+	int at;
+
+	if (*text == '/') {
+		pin = open_pin(text, WEIR_OBJECT_MAP, &desc);
+		if (pin < 0)
+			return CLI_FAILED;
+		snprintf(id, sizeof(id), "%u", desc.id);
+		text = id;
+	}
+	if (weir_client_maps(&recs, &count, &diag))
+		return cli_fail("%s", diag.buf);
+	names = calloc(count + 1, sizeof(*names));
+	if (!names)
+		return cli_fail("%s", strerror(ENOMEM));
+	for (uint32_t i = 0; i < count; i++)
+		names[i] = (struct named){recs[i].id, recs[i].name};
+	at = pick("map", text, names, count);
+	if (at < 0)
+		return CLI_FAILED;
+	*out = recs[at];
+	if (fd && pin >= 0) {
+		*fd = weir_take_fd(pin);
+	} else if (fd) {
+		attr.map_id = out->id;
+		*fd = fd_of(BPF_MAP_GET_FD_BY_ID, &attr);
+		if (*fd < 0)
+			return cli_fail("map %u: %s", out->id, strerror(-*fd));
+	}
+	return CLI_OK;
+}
+
+struct weir_btf *online_btf(uint32_t btf_id)
+{
+	union bpf_attr attr = {.btf_id = btf_id};
+	struct bpf_btf_info info = {0};
+	weir_autofree void *bytes = NULL;
+	weir_autoclose int fd = -1;
+	struct weir_btf *btf = NULL;
+
+	if (!btf_id)
+		return NULL;
+	fd = fd_of(BPF_BTF_GET_FD_BY_ID, &attr);
+	if (fd < 0)
+		return NULL;
+	for (int round = 0; round < 2; round++) {
+		attr = (union bpf_attr){.info = {.bpf_fd = (uint32_t)fd,
+						 .info_len = sizeof(info),
+						 .info = (uintptr_t)&info}};
+		if (weir_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)))
+			return NULL;
+		if (round)
+			break;
+		bytes = malloc(info.btf_size);
+		if (!bytes)
+			return NULL;
+		info = (struct bpf_btf_info){.btf = (uintptr_t)bytes, .btf_size = info.btf_size};
+	}
+	if (weir_btf_parse(bytes, info.btf_size, NULL, &btf))
+		return NULL;
+	return btf;
+}
