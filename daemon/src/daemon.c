@@ -8,12 +8,14 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,6 +57,30 @@ static uint32_t slots_for(const struct weir_config *config)
 	return weir_max(possible, (uint32_t)config->workers.len + 1);
 }
 
+/*
+ * NULL: the control plane's own choice, $WEIR_SOCKET or the system's place. Who may not write there
+ * gets a socket of their own. `buf` holds the path made here.
+ */
+static const char *socket_path(const struct weir_config *config, char *buf, size_t bytes)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (getenv("WEIR_SOCKET"))
+		return NULL;
+	if (config->control.socket)
+		return config->control.socket;
+	if (geteuid() == 0) {
+		mkdir("/run/weir", 0755); /* the socket's bind reports what is wrong with it */
+		return NULL;
+	}
+	if (!runtime || !runtime[0])
+		return NULL;
+	snprintf(buf, bytes, "%s/weir", runtime);
+	mkdir(buf, 0700);
+	snprintf(buf, bytes, "%s/weir/control.sock", runtime);
+	return buf;
+}
+
 static int planes_start(struct daemon *d, struct weir_diag *diag)
 {
 	const struct weir_config *config = *d->config;
@@ -64,8 +90,9 @@ static int planes_start(struct daemon *d, struct weir_diag *diag)
 		.on_trace = weir_control_on_trace,
 		.arg = &d->control,
 	};
+	char path[PATH_MAX];
 	struct weir_control_opts opts = {
-		.socket_path = config->control.socket,
+		.socket_path = socket_path(config, path, sizeof(path)),
 		.socket_mode = config->control.mode,
 		.socket_group = config->control.group,
 		.slots = plane_opts.slots,
@@ -83,8 +110,6 @@ static int planes_start(struct daemon *d, struct weir_diag *diag)
 	opts.plane = d->plane;
 	opts.rcu = weir_plane_rcu(d->plane);
 	opts.test_slot = weir_plane_worker_count(d->plane);
-	if (getenv("WEIR_SOCKET"))
-		opts.socket_path = NULL; /* the environment decides */
 	rc = weir_control_new(&opts, diag, &d->control);
 	if (rc)
 		return rc;
