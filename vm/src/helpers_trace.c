@@ -19,6 +19,7 @@
 #define LINE_BYTES 1024
 #define ARGS_MAX   3
 #define WIDTH_MAX  4096
+#define FORMAT_MAX 1023
 
 struct line {
 	char text[LINE_BYTES];
@@ -159,14 +160,18 @@ static int format(struct line *line, const char *fmt, size_t len, const uint64_t
 
 WEIR_HELPER_FUNC(weir_hf_trace_printk)
 {
-	const char *fmt = (const char *)(uintptr_t)r1;
+	const char *given = (const char *)(uintptr_t)r1;
 	const uint64_t args[ARGS_MAX] = {r3, r4, r5};
-	size_t len = strnlen(fmt, (uint32_t)r2), kept;
+	size_t len = strnlen(given, (uint32_t)r2), kept;
+	char fmt[FORMAT_MAX + 1];
 	struct line line = {.len = 0};
 	int err;
 
-	if (len == (uint32_t)r2)
+	if (len == (uint32_t)r2 || len > FORMAT_MAX)
 		return (uint64_t)-EINVAL;
+	/* A copy: what lies in a map may change while it is read. */
+	memcpy(fmt, given, len);
+	fmt[len] = 0;
 	err = format(&line, fmt, len, args);
 	if (err)
 		return (uint64_t)(int64_t)err;

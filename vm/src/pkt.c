@@ -25,7 +25,8 @@ int weir_pkt_adjust_head(struct weir_pkt *pkt, int32_t delta)
 		return -EINVAL;
 	if (-(ptrdiff_t)delta > room) {
 		if (!pkt->ops || !pkt->ops->grow_head ||
-		    pkt->ops->grow_head(pkt, (uint32_t)(-(int64_t)delta)))
+		    pkt->ops->grow_head(pkt, (uint32_t)(-(int64_t)delta)) ||
+		    -(ptrdiff_t)delta > pkt->data_meta - pkt->hard_start)
 			return -EINVAL;
 	}
 	if (meta)
