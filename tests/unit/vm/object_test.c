@@ -180,6 +180,36 @@ static void object_parse__weak_externs_are_absent(void **state)
 	weir_plan_free(&plan);
 }
 
+/* libbpf refuses these; they are functions like those of .text. */
+static void object_parse__static_function_in_program_section(void **state)
+{
+	struct weir_plan *plan = object_load("static_section.v3.o");
+	const struct weir_prog_raw *raw;
+
+	assert_int_equal(plan->prog_count, 2);
+	raw = &plan_prog(plan, "entry")->raw;
+	assert_int_equal(raw->func_count, 3);
+	prog_check(plan, raw);
+	raw = &plan_prog(plan, "other")->raw;
+	assert_int_equal(raw->func_count, 2);
+	prog_check(plan, raw);
+	weir_plan_free(&plan);
+}
+
+/* Without a target the object's own types are the target: what clang wrote stays. */
+static void object_parse__core_against_own_types(void **state)
+{
+	struct weir_plan *plan = object_load("core.v3.o");
+	const struct weir_prog_raw *raw = &plan_prog(plan, "reads")->raw;
+	bool has_offset = false;
+
+	for (uint32_t i = 0; i < raw->insn_count; i++)
+		has_offset |= raw->insns[i].code == (BPF_LDX | BPF_MEM | BPF_W) &&
+			      raw->insns[i].off == offsetof(struct xdp_md, rx_queue_index);
+	assert_true(has_offset);
+	weir_plan_free(&plan);
+}
+
 static void section_parse__table(void **state)
 {
 	static const struct {
@@ -350,6 +380,8 @@ int main(void)
 		cmocka_unit_test(object_parse__without_debug_information),
 		cmocka_unit_test(object_parse__legacy_maps_and_names),
 		cmocka_unit_test(object_parse__weak_externs_are_absent),
+		cmocka_unit_test(object_parse__static_function_in_program_section),
+		cmocka_unit_test(object_parse__core_against_own_types),
 		cmocka_unit_test(section_parse__table),
 		cmocka_unit_test(plan_apply__order),
 		cmocka_unit_test(plan_apply__one_program_and_what_it_may_jump_to),

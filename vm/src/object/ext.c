@@ -231,7 +231,10 @@ static int ext_part(struct obj *o, const struct ext_kind *kind, struct slice in)
 		return obj_fail(o, -EINVAL,
 				".BTF.ext %s: record size: expected %u or more, found %u",
 				kind->name, kind->min_rec_bytes, rec_bytes);
-	while (in.left) {
+	for (uint32_t blocks = 0; in.left; blocks++) {
+		if (blocks == o->sec_count)
+			return obj_fail(o, -EINVAL, ".BTF.ext %s: more blocks than sections (%u)",
+					kind->name, o->sec_count);
 		if (in.left < 8)
 			return obj_fail(o, -EINVAL,
 					".BTF.ext %s: %" PRIu64 " stray bytes at its end",
