@@ -31,8 +31,8 @@ struct jit_insn {
 	uint8_t op; /* enum weir_op or enum jit_op */
 	uint8_t dst;
 	uint8_t src;
-	bool is_target; /* something jumps here */
-	int16_t off;
+	bool is_target;  /* something jumps here */
+	int32_t off;     /* may outgrow 16 bits when addresses are folded */
 	int64_t imm;     /* sign-extended; LD_IMM64: all 64 bits; local calls: funcs[] index */
 	uint32_t target; /* jumps: instruction index */
 };

@@ -48,6 +48,12 @@ struct x86_ctx {
 	uint32_t abort_label; /* where a run that is given up lands in its entry's frame */
 	uint64_t near_lo;     /* the code will be somewhere in [near_lo, near_hi) */
 	uint64_t near_hi;
+	/*
+	 * The zero flag tells whether this BPF register, at this width (as an encoder flag), is
+	 * zero; -1: it tells nothing. Set by what emits an instruction, for the one behind it.
+	 */
+	int zf_reg;
+	unsigned int zf_width;
 	bool has_bmi2;
 	bool has_movbe;
 };

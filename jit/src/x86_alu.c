@@ -201,11 +201,7 @@ static void emit_byteswap(struct x86_ctx *x, unsigned int dst, unsigned int bits
 		x86_rr(&x->b, 0, 0x0fb7, dst, dst);
 		return;
 	}
-	/* bswap's register is in its opcode byte. */
-	if (w || dst & 8)
-		x86_byte(&x->b, (uint8_t)(0x40 | (w ? 8 : 0) | (dst & 8 ? 1 : 0)));
-	x86_byte(&x->b, 0x0f);
-	x86_byte(&x->b, (uint8_t)(0xc8 | (dst & 7)));
+	x86_bswap(&x->b, w, dst);
 }
 
 static bool emit_convert(struct x86_ctx *x, const struct jit_insn *insn, unsigned int dst,
@@ -250,6 +246,13 @@ static bool emit_convert(struct x86_ctx *x, const struct jit_insn *insn, unsigne
 	}
 }
 
+/* add, sub, or, and, xor were just emitted for insn. */
+static void zero_flag_tells(struct x86_ctx *x, const struct jit_insn *insn)
+{
+	x->zf_reg = insn->dst;
+	x->zf_width = width_of(insn);
+}
+
 static bool emit_by_imm(struct x86_ctx *x, const struct jit_insn *insn, unsigned int dst)
 {
 	unsigned int w = width_of(insn);
@@ -257,17 +260,17 @@ static bool emit_by_imm(struct x86_ctx *x, const struct jit_insn *insn, unsigned
 
 	switch (insn->op) {
 	case WEIR_OPI_ADD32_K:
-	case WEIR_OPI_ADD64_K: emit_add_imm(x, w, dst, imm, false); return true;
+	case WEIR_OPI_ADD64_K: emit_add_imm(x, w, dst, imm, false); break;
 	case WEIR_OPI_SUB32_K:
-	case WEIR_OPI_SUB64_K: emit_add_imm(x, w, dst, imm, true); return true;
+	case WEIR_OPI_SUB64_K: emit_add_imm(x, w, dst, imm, true); break;
 	case WEIR_OPI_MUL32_K:
 	case WEIR_OPI_MUL64_K: emit_mul_imm(x, w, dst, imm); return true;
 	case WEIR_OPI_OR32_K:
-	case WEIR_OPI_OR64_K: emit_logic_imm(x, w, X86_OR, dst, imm); return true;
+	case WEIR_OPI_OR64_K: emit_logic_imm(x, w, X86_OR, dst, imm); break;
 	case WEIR_OPI_AND32_K:
-	case WEIR_OPI_AND64_K: emit_logic_imm(x, w, X86_AND, dst, imm); return true;
+	case WEIR_OPI_AND64_K: emit_logic_imm(x, w, X86_AND, dst, imm); break;
 	case WEIR_OPI_XOR32_K:
-	case WEIR_OPI_XOR64_K: emit_logic_imm(x, w, X86_XOR, dst, imm); return true;
+	case WEIR_OPI_XOR64_K: emit_logic_imm(x, w, X86_XOR, dst, imm); break;
 	case WEIR_OPI_LSH32_K:
 	case WEIR_OPI_LSH64_K: emit_shift_imm(x, w, 4, dst, imm); return true;
 	case WEIR_OPI_RSH32_K:
@@ -276,6 +279,10 @@ static bool emit_by_imm(struct x86_ctx *x, const struct jit_insn *insn, unsigned
 	case WEIR_OPI_ARSH64_K: emit_shift_imm(x, w, 7, dst, imm); return true;
 	default: return false;
 	}
+	/* Those that emit no arithmetic leave the flags alone. */
+	if (imm && !(imm == 0xff || imm == 0xffff))
+		zero_flag_tells(x, insn);
+	return true;
 }
 
 static bool emit_by_reg(struct x86_ctx *x, const struct jit_insn *insn, unsigned int dst,
@@ -286,15 +293,15 @@ static bool emit_by_reg(struct x86_ctx *x, const struct jit_insn *insn, unsigned
 
 	switch (insn->op) {
 	case WEIR_OPI_ADD32_X:
-	case WEIR_OPI_ADD64_X: x86_rr(b, w, 0x01, src, dst); return true;
+	case WEIR_OPI_ADD64_X: x86_rr(b, w, 0x01, src, dst); break;
 	case WEIR_OPI_SUB32_X:
-	case WEIR_OPI_SUB64_X: x86_rr(b, w, 0x29, src, dst); return true;
+	case WEIR_OPI_SUB64_X: x86_rr(b, w, 0x29, src, dst); break;
 	case WEIR_OPI_OR32_X:
-	case WEIR_OPI_OR64_X: x86_rr(b, w, 0x09, src, dst); return true;
+	case WEIR_OPI_OR64_X: x86_rr(b, w, 0x09, src, dst); break;
 	case WEIR_OPI_AND32_X:
-	case WEIR_OPI_AND64_X: x86_rr(b, w, 0x21, src, dst); return true;
+	case WEIR_OPI_AND64_X: x86_rr(b, w, 0x21, src, dst); break;
 	case WEIR_OPI_XOR32_X:
-	case WEIR_OPI_XOR64_X: x86_rr(b, w, 0x31, src, dst); return true;
+	case WEIR_OPI_XOR64_X: x86_rr(b, w, 0x31, src, dst); break;
 	case WEIR_OPI_MUL32_X:
 	case WEIR_OPI_MUL64_X: x86_rr(b, w, 0x0faf, dst, src); return true;
 	case WEIR_OPI_LSH32_X:
@@ -305,6 +312,8 @@ static bool emit_by_reg(struct x86_ctx *x, const struct jit_insn *insn, unsigned
 	case WEIR_OPI_ARSH64_X: emit_shift_reg(x, w, 7, dst, src); return true;
 	default: return false;
 	}
+	zero_flag_tells(x, insn);
+	return true;
 }
 
 static bool emit_division(struct x86_ctx *x, const struct jit_insn *insn, unsigned int dst,

@@ -27,8 +27,12 @@ static void emit_func(struct x86_ctx *x, uint32_t func_idx)
 		const struct jit_insn *insn = &x->prog->insns[i];
 
 		x86_label_place(&x->b, i);
-		if (insn->op == JIT_NOP || x86_emit_alu(x, insn) || x86_emit_mem(x, insn) ||
-		    x86_emit_jump(x, i))
+		if (insn->is_target)
+			x->zf_reg = -1;
+		if (insn->op == JIT_NOP || x86_emit_jump(x, i))
+			continue;
+		x->zf_reg = -1;
+		if (x86_emit_alu(x, insn) || x86_emit_mem(x, insn))
 			continue;
 		x->b.err = -EINVAL;
 	}
@@ -39,6 +43,7 @@ int x86_compile(struct x86_ctx *x, const struct jit_prog *prog, uint64_t near_lo
 {
 	memset(x, 0, sizeof(*x));
 	x->prog = prog;
+	x->zf_reg = -1;
 	x->near_lo = near_lo;
 	x->near_hi = near_hi;
 	if (!baseline)

@@ -191,6 +191,15 @@ void x86_pop(struct x86_buf *b, unsigned int reg)
 	x86_byte(b, (uint8_t)(0x58 | (reg & 7)));
 }
 
+void x86_bswap(struct x86_buf *b, unsigned int flags, unsigned int reg)
+{
+	/* The register is in the opcode byte. */
+	if (flags & X86_W || reg & 8)
+		x86_byte(b, (uint8_t)(0x40 | (flags & X86_W ? 8 : 0) | (reg & 8 ? 1 : 0)));
+	x86_byte(b, 0x0f);
+	x86_byte(b, (uint8_t)(0xc8 | (reg & 7)));
+}
+
 static void add_fix(struct x86_buf *b, struct x86_fix fix)
 {
 	fix.pos = (uint32_t)b->code.len;

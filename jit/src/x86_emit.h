@@ -98,6 +98,7 @@ void x86_alu_imm(struct x86_buf *b, unsigned int flags, unsigned int n, unsigned
 void x86_mov(struct x86_buf *b, unsigned int dst, unsigned int src); /* 64 bits; nothing if same */
 void x86_mov32(struct x86_buf *b, unsigned int dst, unsigned int src); /* always emitted */
 void x86_mov_imm(struct x86_buf *b, unsigned int dst, uint64_t imm);   /* may change the flags */
+void x86_bswap(struct x86_buf *b, unsigned int flags, unsigned int reg);
 void x86_push(struct x86_buf *b, unsigned int reg);
 void x86_pop(struct x86_buf *b, unsigned int reg);
 

@@ -45,6 +45,9 @@ static void emit_compare(struct x86_ctx *x, const struct jit_insn *insn, uint8_t
 		x86_rr(&x->b, w, BPF_OP(code) == BPF_JSET ? 0x85 : 0x39, src, dst);
 	else if (BPF_OP(code) == BPF_JSET)
 		emit_test_imm(x, w, dst, (int32_t)insn->imm);
+	else if (!insn->imm && (BPF_OP(code) == BPF_JEQ || BPF_OP(code) == BPF_JNE) &&
+		 x->zf_reg == insn->dst && (x->zf_width == w || !x->zf_width))
+		return; /* the instruction before has told */
 	else if (!insn->imm)
 		/* cmp with 0: same flags (carry and overflow clear), shorter */
 		x86_rr(&x->b, w, 0x85, dst, dst);
@@ -64,30 +67,37 @@ static bool falls_into(const struct x86_ctx *x, uint32_t idx, uint32_t target)
 	return true;
 }
 
+static void emit_cond(struct x86_ctx *x, uint32_t idx, const struct jit_insn *insn)
+{
+	uint8_t code = weir_op_table[insn->op].code;
+
+	if (falls_into(x, idx, insn->target))
+		return;
+	emit_compare(x, insn, code);
+	x86_jcc(&x->b, cond_of(BPF_OP(code)), insn->target);
+}
+
 bool x86_emit_jump(struct x86_ctx *x, uint32_t idx)
 {
 	const struct jit_insn *insn = &x->prog->insns[idx];
-	uint8_t code;
 
 	switch (insn->op) {
 	case WEIR_OPI_JA:
 	case WEIR_OPI_JA_LONG:
 		if (!falls_into(x, idx, insn->target))
 			x86_jmp(&x->b, insn->target);
-		return true;
+		break;
 	case WEIR_OPI_CALL_HELPER:
-	case WEIR_OPI_CALL_LOCAL: x86_emit_call(x, insn); return true;
-	case WEIR_OPI_EXIT: x86_emit_exit(x); return true;
-	case WEIR_OPI_TAIL_CALL: x86_emit_tail_call(x, idx); return true;
-	case WEIR_OPI_BUDGET: x86_emit_budget(x); return true;
-	default: break;
+	case WEIR_OPI_CALL_LOCAL: x86_emit_call(x, insn); break;
+	case WEIR_OPI_EXIT: x86_emit_exit(x); break;
+	case WEIR_OPI_TAIL_CALL: x86_emit_tail_call(x, idx); break;
+	case WEIR_OPI_BUDGET: x86_emit_budget(x); break;
+	default:
+		if (!jit_insn_is_cond(insn))
+			return false;
+		emit_cond(x, idx, insn);
+		break;
 	}
-	if (!jit_insn_is_cond(insn))
-		return false;
-	if (falls_into(x, idx, insn->target))
-		return true;
-	code = weir_op_table[insn->op].code;
-	emit_compare(x, insn, code);
-	x86_jcc(&x->b, cond_of(BPF_OP(code)), insn->target);
+	x->zf_reg = -1;
 	return true;
 }

@@ -2,6 +2,17 @@
 /* Loads, stores and atomics. The machine orders loads and stores as acquire and release want it. */
 #include "x86.h"
 
+static void emit_swapped_load(struct x86_ctx *x, unsigned int w, unsigned int dst, unsigned int src,
+			      int32_t off)
+{
+	if (x->has_movbe) {
+		x86_rm(&x->b, w, 0x0f38f0, dst, src, off);
+		return;
+	}
+	x86_rm(&x->b, w, 0x8b, dst, src, off);
+	x86_bswap(&x->b, w, dst);
+}
+
 static bool emit_load(struct x86_ctx *x, const struct jit_insn *insn)
 {
 	struct x86_buf *b = &x->b;
@@ -24,8 +35,8 @@ static bool emit_load(struct x86_ctx *x, const struct jit_insn *insn)
 		x86_r(b, X86_H, 0xc1, 0, dst);
 		x86_byte(b, 8);
 		return true;
-	case JIT_LDX_BE32: x86_rm(b, 0, 0x0f38f0, dst, src, insn->off); return true;
-	case JIT_LDX_BE64: x86_rm(b, X86_W, 0x0f38f0, dst, src, insn->off); return true;
+	case JIT_LDX_BE32: emit_swapped_load(x, 0, dst, src, insn->off); return true;
+	case JIT_LDX_BE64: emit_swapped_load(x, X86_W, dst, src, insn->off); return true;
 	default: return false;
 	}
 }

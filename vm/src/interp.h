@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "interp_alu.h"
+#include "weir/vm/alu.h"
 #include "weir/base/bits.h"
 #include "weir/vm/exec.h"
 #include "weir/vm/interp_checked.h"

@@ -33,14 +33,14 @@
 		DISPATCH();             \
 	} while (0)
 
-#define ALU(ID, name)                                                             \
-	op_##ID##32_K : DST = alu_##name##32((uint32_t)DST, (uint32_t)insn->imm); \
-	NEXT();                                                                   \
-	op_##ID##32_X : DST = alu_##name##32((uint32_t)DST, (uint32_t)SRC);       \
-	NEXT();                                                                   \
-	op_##ID##64_K : DST = alu_##name##64(DST, IMM64);                         \
-	NEXT();                                                                   \
-	op_##ID##64_X : DST = alu_##name##64(DST, SRC);                           \
+#define ALU(ID, name)                                                                  \
+	op_##ID##32_K : DST = weir_alu_##name##32((uint32_t)DST, (uint32_t)insn->imm); \
+	NEXT();                                                                        \
+	op_##ID##32_X : DST = weir_alu_##name##32((uint32_t)DST, (uint32_t)SRC);       \
+	NEXT();                                                                        \
+	op_##ID##64_K : DST = weir_alu_##name##64(DST, IMM64);                         \
+	NEXT();                                                                        \
+	op_##ID##64_X : DST = weir_alu_##name##64(DST, SRC);                           \
 	NEXT();
 
 #define COND(ID, cast32, cast64, cmp)                                              \

@@ -21,6 +21,7 @@ struct engines {
 	struct weir_prog_low *low;
 	struct weir_code *plain; /* compiled without the optimiser, for any machine */
 	struct weir_code *opt;
+	struct weir_code *opt_any; /* optimised, for any machine */
 };
 
 static inline void engines_make(struct engines *e, struct weir_codemem *mem,
@@ -28,12 +29,14 @@ static inline void engines_make(struct engines *e, struct weir_codemem *mem,
 				weir_helper_fn (*find)(uint32_t id))
 {
 	struct weir_jit_opts plain = {.no_optimise = true, .baseline = true};
+	struct weir_jit_opts any = {.baseline = true};
 	WEIR_DIAG_ON_STACK(d, 256);
 
 	*e = (struct engines){0};
 	if (weir_low_from_raw_unchecked(insns, count, find, &d, &e->low) ||
 	    weir_jit_compile(e->low, mem, &plain, &d, &e->plain) ||
-	    weir_jit_compile(e->low, mem, NULL, &d, &e->opt))
+	    weir_jit_compile(e->low, mem, NULL, &d, &e->opt) ||
+	    weir_jit_compile(e->low, mem, &any, &d, &e->opt_any))
 		fail_msg("%s", d.buf);
 }
 
@@ -41,6 +44,7 @@ static inline void engines_free(struct engines *e)
 {
 	weir_code_free(&e->plain);
 	weir_code_free(&e->opt);
+	weir_code_free(&e->opt_any);
 	weir_prog_low_free(&e->low);
 }
 

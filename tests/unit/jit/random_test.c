@@ -170,6 +170,69 @@ static void add_recomposition(struct gen *g)
 		add(g, MOV(b, 9));
 }
 
+/* A result compared with zero right behind it, at the same or another width. */
+static void add_zero_test(struct gen *g)
+{
+	static const uint8_t ops[] = {BPF_ADD, BPF_SUB, BPF_AND, BPF_OR, BPF_XOR, BPF_LSH, BPF_MUL};
+	uint8_t op = ops[pick(g, 7)], class = pick(g, 2) ? BPF_ALU : BPF_ALU64;
+	int r = reg(g);
+
+	if (pick(g, 2))
+		add(g, INSN(class | op | BPF_K, r, 0, 0, pick(g, 3) ? imm(g) : (int)pick(g, 3)));
+	else
+		add(g, INSN(class | op | BPF_X, r, pick(g, 2) ? r : reg(g), 0, 0));
+	add(g, INSN((pick(g, 2) ? BPF_JMP : BPF_JMP32) | (pick(g, 2) ? BPF_JEQ : BPF_JNE),
+		    pick(g, 6) ? r : reg(g), 0, 1, 0));
+	add(g, ALU64_K(BPF_XOR, reg(g), 0x1234567));
+}
+
+/* Stack accesses through registers that hold R10 plus something. */
+static void add_address(struct gen *g)
+{
+	int a = reg(g), b = reg(g), off = slot_off(g), part = (int)pick(g, 40) - 20;
+
+	add(g, MOV_X(a, 10));
+	add(g, ALU64_K(pick(g, 2) ? BPF_ADD : BPF_SUB, a, part));
+	if (g->insns[g->count - 1].code == (BPF_ALU64 | BPF_SUB | BPF_K))
+		part = -part;
+	if (pick(g, 2))
+		add(g, MOV_X(b, a));
+	else
+		b = a;
+	if (pick(g, 2)) {
+		add(g, ALU64_K(BPF_ADD, b, -8));
+		part -= b == a ? 8 : 0;
+		add(g, ALU64_K(BPF_ADD, b, b == a ? 0 : 8));
+	}
+	if (pick(g, 2))
+		add(g, STX(BPF_DW, a, pick(g, 2) ? 10 : 3, off - part));
+	else
+		add(g, ST(BPF_W, b, off - part, 77));
+	/* Addresses differ between engines: none may stay. */
+	add(g, ST(BPF_DW, 10, off, imm(g)));
+	add(g, LDX(BPF_DW, b, b, off - part));
+	add(g, MOV(a, imm(g)));
+}
+
+/* The upper half cleared, needlessly or not. */
+static void add_zero_extension(struct gen *g)
+{
+	int r = reg(g);
+
+	if (pick(g, 2))
+		add(g, INSN(BPF_ALU | BPF_ADD | BPF_K, r, 0, 0, imm(g)));
+	else
+		add(g, LDX(pick(g, 2) ? BPF_W : BPF_B, r, 10, slot_off(g)));
+	if (!pick(g, 4))
+		add_alu(g);
+	if (pick(g, 2)) {
+		add(g, MOV32_X(pick(g, 2) ? r : reg(g), r));
+	} else {
+		add(g, ALU64_K(BPF_LSH, r, 32));
+		add(g, ALU64_K(pick(g, 2) ? BPF_RSH : BPF_ARSH, r, 32));
+	}
+}
+
 static void add_constants(struct gen *g)
 {
 	int a = reg(g);
@@ -258,7 +321,7 @@ static void add_call(struct gen *g)
 
 static void add_unit(struct gen *g)
 {
-	switch (pick(g, 24)) {
+	switch (pick(g, 28)) {
 	case 0:
 	case 1:
 	case 2:
@@ -274,6 +337,9 @@ static void add_unit(struct gen *g)
 	case 12: add_if(g); return;
 	case 13: add_loop(g); return;
 	case 14: add_call(g); return;
+	case 16: add_zero_test(g); return;
+	case 17: add_address(g); return;
+	case 18: add_zero_extension(g); return;
 	case 15:
 		if (g->end_count < WEIR_ARRAY_LEN(g->ends)) {
 			g->ends[g->end_count++] = g->count;
@@ -343,7 +409,7 @@ static void generate(struct gen *g, uint64_t seed)
 
 static bool run_one(struct gen *g, uint64_t seed)
 {
-	uint64_t ctx[10], want, plain, opt;
+	uint64_t ctx[10], want, plain, opt, any;
 	struct engines e;
 
 	generate(g, seed);
@@ -353,14 +419,17 @@ static bool run_one(struct gen *g, uint64_t seed)
 	want = weir_interp_run(ctx, &exec, e.low);
 	plain = weir_code_run(e.plain, ctx, &exec);
 	opt = weir_code_run(e.opt, ctx, &exec);
-	if (want != plain || want != opt) {
+	any = weir_code_run(e.opt_any, ctx, &exec);
+	if (want != plain || want != opt || want != any) {
 		engines_print(&e);
-		fprintf(stderr, "# seed %llu: interpreted %llx, compiled %llx, optimised %llx\n",
+		fprintf(stderr,
+			"# seed %llu: interpreted %llx, compiled %llx, optimised %llx %llx\n",
 			(unsigned long long)seed, (unsigned long long)want,
-			(unsigned long long)plain, (unsigned long long)opt);
+			(unsigned long long)plain, (unsigned long long)opt,
+			(unsigned long long)any);
 	}
 	engines_free(&e);
-	return want == plain && want == opt;
+	return want == plain && want == opt && want == any;
 }
 
 static uint64_t from_env(const char *name, uint64_t otherwise)

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Several instructions that are one in hardware. Each pattern is looked for backwards from its last
+ * instruction, inside a stretch that is only entered at its top and left at its bottom (no jump
+ * target, jump or call in it); the fused instruction takes the last one's place, so what it reads
+ * must still be unchanged there.
+ */
+#include "opt.h"
+
+#define LOOK_BACK 32 /* instructions */
+
+struct fuser {
+	struct jit_insn *insns;
+	const uint16_t *live_after;
+};
+
+#define NOT_FOUND UINT32_MAX
+
+static uint16_t bit(unsigned int r)
+{
+	return (uint16_t)(1U << r);
+}
+
+static bool is_barrier(const struct jit_insn *insn)
+{
+	return jit_insn_ends_block(insn) || insn->op == WEIR_OPI_CALL_HELPER ||
+	       insn->op == WEIR_OPI_CALL_LOCAL || insn->op == WEIR_OPI_TAIL_CALL ||
+	       insn->op == WEIR_OPI_BUDGET;
+}
+
+/* The last instruction before `at` that writes r, in the same stretch. */
+static uint32_t def_of(const struct fuser *f, uint32_t at, unsigned int r)
+{
+	for (int i = 0; i < LOOK_BACK && !f->insns[at].is_target; i++) {
+		const struct jit_insn *insn = &f->insns[--at];
+
+		if (is_barrier(insn))
+			break;
+		if (jit_insn_writes(insn) & bit(r))
+			return at;
+	}
+	return NOT_FOUND;
+}
+
+static bool read_between(const struct fuser *f, uint32_t from, uint32_t to, unsigned int r)
+{
+	for (uint32_t i = from + 1; i < to; i++) {
+		if (jit_insn_reads(&f->insns[i]) & bit(r))
+			return true;
+	}
+	return false;
+}
+
+/* In [from, to). */
+static bool written_in(const struct fuser *f, uint32_t from, uint32_t to, unsigned int r)
+{
+	for (uint32_t i = from; i < to; i++) {
+		if (jit_insn_writes(&f->insns[i]) & bit(r))
+			return true;
+	}
+	return false;
+}
+
+static bool stores_in(const struct fuser *f, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++) {
+		uint8_t op = f->insns[i].op;
+
+		if (op < WEIR_OPI_COUNT && (BPF_CLASS(weir_op_table[op].code) == BPF_ST ||
+					    BPF_CLASS(weir_op_table[op].code) == BPF_STX))
+			return true;
+	}
+	return false;
+}
+
+static void remove_insn(struct fuser *f, uint32_t at)
+{
+	f->insns[at].op = JIT_NOP;
+}
+
+/* --- rotates: t = z << n | z >> (width - n) */
+
+struct shifted {
+	uint32_t shift; /* the shift instruction */
+	uint32_t mov;   /* copies z to the shifted register; NOT_FOUND: z itself is shifted */
+	unsigned int z;
+};
+
+/* How `r`, read at `at`, came about: z, shifted once. */
+static bool find_shifted(const struct fuser *f, uint32_t at, unsigned int r, bool wide,
+			 struct shifted *out)
+{
+	uint8_t lsh = wide ? WEIR_OPI_LSH64_K : WEIR_OPI_LSH32_K;
+	uint8_t rsh = wide ? WEIR_OPI_RSH64_K : WEIR_OPI_RSH32_K;
+	const struct jit_insn *mov;
+
+	out->shift = def_of(f, at, r);
+	if (out->shift == NOT_FOUND || read_between(f, out->shift, at, r) ||
+	    (f->insns[out->shift].op != lsh && f->insns[out->shift].op != rsh))
+		return false;
+	out->z = r;
+	out->mov = def_of(f, out->shift, r);
+	if (out->mov == NOT_FOUND || read_between(f, out->mov, out->shift, r)) {
+		out->mov = NOT_FOUND;
+		return true;
+	}
+	mov = &f->insns[out->mov];
+	if (mov->op == WEIR_OPI_MOV64_X || (!wide && mov->op == WEIR_OPI_MOV32_X))
+		out->z = mov->src;
+	else
+		out->mov = NOT_FOUND;
+	return true;
+}
+
+/*
+ * Is z, as it was when the copy at `from` was made, still there at `to`, if the instruction at
+ * `except` (the shift in place) goes?
+ */
+static bool unchanged(const struct fuser *f, uint32_t from, uint32_t to, unsigned int z,
+		      uint32_t except)
+{
+	for (uint32_t i = from; i < to; i++) {
+		if (i != except && jit_insn_writes(&f->insns[i]) & bit(z))
+			return false;
+	}
+	return true;
+}
+
+/* a and b are two shifts of the same value of the same register. */
+static bool same_origin(const struct fuser *f, uint32_t at, const struct shifted *a,
+			const struct shifted *b)
+{
+	if (a->mov == NOT_FOUND)
+		return false;
+	if (b->mov == NOT_FOUND) /* z is shifted in place, after it was copied for a */
+		return a->z == b->z && b->shift > a->mov &&
+		       unchanged(f, a->mov, at, a->z, b->shift);
+	return a->z == b->z && a->z != f->insns[a->mov].dst && a->z != f->insns[b->mov].dst &&
+	       unchanged(f, a->mov < b->mov ? a->mov : b->mov, at, a->z, NOT_FOUND);
+}
+
+static bool fuse_rotate(struct fuser *f, uint32_t at)
+{
+	struct jit_insn *join = &f->insns[at];
+	bool wide = join->op == WEIR_OPI_OR64_X || join->op == WEIR_OPI_ADD64_X ||
+		    join->op == WEIR_OPI_XOR64_X;
+	int64_t width = wide ? 64 : 32;
+	struct shifted x, y;
+	const struct jit_insn *xs, *ys;
+	bool x_left;
+
+	if (join->dst == join->src || f->live_after[at] & bit(join->src) ||
+	    !find_shifted(f, at, join->dst, wide, &x) || !find_shifted(f, at, join->src, wide, &y))
+		return false;
+	xs = &f->insns[x.shift];
+	ys = &f->insns[y.shift];
+	if (xs->op == ys->op || xs->imm <= 0 || ys->imm <= 0 || xs->imm + ys->imm != width)
+		return false;
+	if (!same_origin(f, at, &x, &y) && !same_origin(f, at, &y, &x))
+		return false;
+	x_left = xs->op == WEIR_OPI_LSH64_K || xs->op == WEIR_OPI_LSH32_K;
+	join->op = wide ? JIT_ROL64 : JIT_ROL32;
+	join->imm = x_left ? xs->imm : ys->imm;
+	join->src = (uint8_t)x.z;
+	if (x.mov == NOT_FOUND)
+		join->src = (uint8_t)y.z;
+	remove_insn(f, x.shift);
+	remove_insn(f, y.shift);
+	if (x.mov != NOT_FOUND)
+		remove_insn(f, x.mov);
+	if (y.mov != NOT_FOUND)
+		remove_insn(f, y.mov);
+	return true;
+}
+
+/* --- wide loads: x = load[p + n] << bits | load[p] */
+
+struct load_pair {
+	uint8_t part;
+	uint8_t whole;
+	uint8_t bits; /* of a part */
+	bool big_endian;
+};
+
+static const struct load_pair load_pairs[] = {
+	{WEIR_OPI_LDX_B, WEIR_OPI_LDX_H, 8, false},   {WEIR_OPI_LDX_H, WEIR_OPI_LDX_W, 16, false},
+	{WEIR_OPI_LDX_W, WEIR_OPI_LDX_DW, 32, false}, {WEIR_OPI_LDX_B, JIT_LDX_BE16, 8, true},
+	{JIT_LDX_BE16, JIT_LDX_BE32, 16, true},       {JIT_LDX_BE32, JIT_LDX_BE64, 32, true},
+};
+
+static bool is_pair(const struct load_pair *pair, const struct jit_insn *high,
+		    const struct jit_insn *low)
+{
+	int32_t bytes = pair->bits / 8;
+
+	if (high->op != pair->part || low->op != pair->part || high->src != low->src)
+		return false;
+	return pair->big_endian ? low->off == high->off + bytes : high->off == low->off + bytes;
+}
+
+/* high was loaded and shifted up by a part's bits, low was loaded; `at` joins them. */
+static bool fuse_loads_of(struct fuser *f, uint32_t at, unsigned int high, unsigned int low)
+{
+	struct jit_insn *join = &f->insns[at];
+	uint32_t shift = def_of(f, at, high), low_load = def_of(f, at, low), high_load, first;
+	const struct jit_insn *h, *l;
+
+	if (shift == NOT_FOUND || low_load == NOT_FOUND || read_between(f, shift, at, high) ||
+	    read_between(f, low_load, at, low) ||
+	    (f->insns[shift].op != WEIR_OPI_LSH64_K && f->insns[shift].op != WEIR_OPI_LSH32_K))
+		return false;
+	high_load = def_of(f, shift, high);
+	if (high_load == NOT_FOUND || read_between(f, high_load, shift, high))
+		return false;
+	h = &f->insns[high_load];
+	l = &f->insns[low_load];
+	first = high_load < low_load ? high_load : low_load;
+	if (stores_in(f, first, at) || written_in(f, first, at, h->src))
+		return false;
+	for (size_t i = 0; i < sizeof(load_pairs) / sizeof(load_pairs[0]); i++) {
+		const struct load_pair *pair = &load_pairs[i];
+
+		if (!is_pair(pair, h, l) || f->insns[shift].imm != pair->bits)
+			continue;
+		if (pair->bits == 32 &&
+		    (f->insns[shift].op != WEIR_OPI_LSH64_K || join->op == WEIR_OPI_OR32_X))
+			return false;
+		join->op = pair->whole;
+		join->off = pair->big_endian ? h->off : l->off;
+		join->src = h->src;
+		remove_insn(f, shift);
+		remove_insn(f, high_load);
+		remove_insn(f, low_load);
+		return true;
+	}
+	return false;
+}
+
+static bool fuse_loads(struct fuser *f, uint32_t at)
+{
+	const struct jit_insn *join = &f->insns[at];
+
+	if (join->dst == join->src || f->live_after[at] & bit(join->src))
+		return false;
+	return fuse_loads_of(f, at, join->dst, join->src) ||
+	       fuse_loads_of(f, at, join->src, join->dst);
+}
+
+/* --- a load whose bytes are swapped */
+
+static bool fuse_swapped_load(struct fuser *f, uint32_t at, uint8_t load, uint8_t swapped)
+{
+	struct jit_insn *swap = &f->insns[at];
+	uint32_t from = def_of(f, at, swap->dst);
+
+	if (from == NOT_FOUND || f->insns[from].op != load ||
+	    read_between(f, from, at, swap->dst) || stores_in(f, from, at) ||
+	    written_in(f, from, at, f->insns[from].src))
+		return false;
+	swap->op = swapped;
+	swap->src = f->insns[from].src;
+	swap->off = f->insns[from].off;
+	remove_insn(f, from);
+	return true;
+}
+
+/* --- dst = src + something */
+
+static bool fuse_lea(struct fuser *f, uint32_t at)
+{
+	struct jit_insn *add = &f->insns[at];
+	uint32_t mov = def_of(f, at, add->dst);
+	uint8_t src;
+
+	if (mov == NOT_FOUND || f->insns[mov].op != WEIR_OPI_MOV64_X ||
+	    read_between(f, mov, at, add->dst) || add->imm == INT32_MIN)
+		return false;
+	src = f->insns[mov].src;
+	if (written_in(f, mov, at, src) || (add->op == WEIR_OPI_ADD64_X && add->src == add->dst))
+		return false;
+	switch (add->op) {
+	case WEIR_OPI_ADD64_X:
+		add->imm = add->src;
+		add->op = JIT_LEA64_X;
+		break;
+	case WEIR_OPI_SUB64_K: add->imm = -add->imm; /* fall through */
+	default: add->op = JIT_LEA64; break;
+	}
+	add->src = src;
+	remove_insn(f, mov);
+	return true;
+}
+
+static void fuse_at(struct fuser *f, uint32_t at)
+{
+	switch (f->insns[at].op) {
+	case WEIR_OPI_OR32_X:
+	case WEIR_OPI_OR64_X:
+		if (!fuse_rotate(f, at))
+			fuse_loads(f, at);
+		break;
+	case WEIR_OPI_ADD64_X:
+		if (!fuse_rotate(f, at) && !fuse_loads(f, at))
+			fuse_lea(f, at);
+		break;
+	case WEIR_OPI_ADD32_X:
+	case WEIR_OPI_XOR32_X:
+	case WEIR_OPI_XOR64_X: fuse_rotate(f, at); break;
+	case WEIR_OPI_ADD64_K:
+	case WEIR_OPI_SUB64_K: fuse_lea(f, at); break;
+	case WEIR_OPI_BE16:
+	case WEIR_OPI_BSWAP16: fuse_swapped_load(f, at, WEIR_OPI_LDX_H, JIT_LDX_BE16); break;
+	case WEIR_OPI_BE32:
+	case WEIR_OPI_BSWAP32: fuse_swapped_load(f, at, WEIR_OPI_LDX_W, JIT_LDX_BE32); break;
+	case WEIR_OPI_BE64:
+	case WEIR_OPI_BSWAP64: fuse_swapped_load(f, at, WEIR_OPI_LDX_DW, JIT_LDX_BE64); break;
+	default: break;
+	}
+}
+
+void opt_fuse(struct jit_prog *prog, const uint16_t *live_after)
+{
+	struct fuser f = {.insns = prog->insns, .live_after = live_after};
+
+	for (uint32_t i = 0; i < prog->insn_count; i++)
+		fuse_at(&f, i);
+}
