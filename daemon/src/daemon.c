@@ -32,7 +32,7 @@
 
 struct daemon {
 	const char *path;
-	struct weir_config **config; /* the caller's; replaced by a reload */
+	const struct weir_config *config; /* as started with */
 	struct weir_plane *plane;
 	struct weir_control *control;
 	int epoll_fd, signal_fd, timer_fd;
@@ -83,7 +83,7 @@ static const char *socket_path(const struct weir_config *config, char *buf, size
 
 static int planes_start(struct daemon *d, struct weir_diag *diag)
 {
-	const struct weir_config *config = *d->config;
+	const struct weir_config *config = d->config;
 	struct weir_plane_opts plane_opts = {
 		.slots = slots_for(config),
 		.on_budget_detach = weir_control_on_budget_detach,
@@ -188,7 +188,7 @@ static void reload(struct daemon *d)
 	weir_notify_reloading();
 	rc = weir_config_load(d->path, NULL, &diag, &next);
 	if (!rc)
-		rc = weir_config_diff(*d->config, next, &diff);
+		rc = weir_config_diff(d->config, next, &diff);
 	if (rc) {
 		weir_log_error("configuration not reloaded, the old one stays: %s",
 			       diag.buf[0] ? diag.buf : strerror(-rc));
@@ -270,13 +270,13 @@ static void ready(struct daemon *d)
 			status.degraded ? "yes" : "no");
 }
 
-int weir_daemon_run(const char *path, struct weir_config **config, struct weir_diag *diag)
+int weir_daemon_run(const char *path, const struct weir_config *config, struct weir_diag *diag)
 {
 	struct daemon d = {
 		.path = path, .config = config, .epoll_fd = -1, .signal_fd = -1, .timer_fd = -1};
 	int rc;
 
-	weir_log_set_level((*config)->log.level);
+	weir_log_set_level(config->log.level);
 	rc = loop_open(&d, diag);
 	rc = rc ?: planes_start(&d, diag);
 	if (!rc) {

@@ -12,9 +12,10 @@ void weir_daemon_print_version(FILE *out);
 /* Loads, verifies and compiles every object the configuration names. 0 or -errno with text. */
 int weir_daemon_check(const struct weir_config *config, struct weir_diag *diag);
 /*
- * Runs until SIGTERM or SIGINT. SIGHUP reads `path` again; *config is then the new one. 0 after a
- * clean stop; -errno with text if it could not start.
+ * Runs until SIGTERM or SIGINT. SIGHUP reads `path` again: what can change at once does, the rest
+ * is logged as due at the next start. config is borrowed. 0 after a clean stop; -errno with text if
+ * it could not start.
  */
-int weir_daemon_run(const char *path, struct weir_config **config, struct weir_diag *diag);
+int weir_daemon_run(const char *path, const struct weir_config *config, struct weir_diag *diag);
 
 #endif

@@ -26,9 +26,10 @@ static FILE *log_stream;
 
 static enum weir_log_level level_of(int rte_level)
 {
-	if (rte_level <= (int)RTE_LOG_ERR)
+	/* Drivers call errors what they then do without; what really failed, weird says itself. */
+	if (rte_level <= (int)RTE_LOG_CRIT)
 		return WEIR_LOG_ERROR;
-	if (rte_level == (int)RTE_LOG_WARNING)
+	if (rte_level <= (int)RTE_LOG_WARNING)
 		return WEIR_LOG_WARNING;
 	/* EAL's notices and information are about itself. */
 	return WEIR_LOG_DEBUG;

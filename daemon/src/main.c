@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 	rc = weir_config_load(args.config, NULL, &diag, &config);
 	if (!rc)
 		rc = args.check ? weir_daemon_check(config, &diag)
-				: weir_daemon_run(args.config, &config, &diag);
+				: weir_daemon_run(args.config, config, &diag);
 	weir_config_free(&config);
 	if (rc) {
 		fprintf(stderr, "%s\n", diag.buf[0] ? diag.buf : strerror(-rc));
