@@ -13,6 +13,7 @@
 
 #include "hand_ok.h"
 #include "weir/base/bits.h"
+#include "weir/jit/jit.h"
 #include "weir/vm/exec.h"
 #include "weir/vm/interp.h"
 #include "weir/vm/pkt.h"
@@ -66,6 +67,16 @@ static uint32_t run_raw(const struct weir_prog_raw *raw, struct weir_skb_ctx *sk
 	weir_exec_init(&exec, 3, 4, NULL);
 	assert_int_equal(weir_rewrite(ok, NULL, NULL, NULL, &low), 0);
 	r0 = (uint32_t)weir_interp_run(skb, &exec, low);
+	if (weir_jit_supported()) {
+		static struct weir_codemem *mem; /* lives as long as the test */
+		struct weir_code *code;
+
+		if (!mem)
+			assert_int_equal(weir_codemem_new(0, NULL, &mem), 0);
+		assert_int_equal(weir_jit_compile(low, mem, NULL, NULL, &code), 0);
+		assert_int_equal((uint32_t)weir_code_run(code, skb, &exec), r0);
+		weir_code_free(&code);
+	}
 	weir_prog_low_free(&low);
 	weir_prog_ok_free(&ok);
 	return r0;

@@ -6,6 +6,7 @@
 
 #include "hand_ok.h"
 #include "kernel_bpf.h"
+#include "weir/jit/jit.h"
 #include "weir/vm/interp.h"
 #include "weir/vm/rewrite.h"
 #include "weir/vm/testrun.h"
@@ -17,7 +18,7 @@ struct diff_prog {
 	int fd;
 	struct weir_prog_ok *ok;
 	struct weir_prog_low *low;
-	struct weir_code *code;
+	struct weir_code *codes[2]; /* interpreter, compiled; the second NULL without a backend */
 };
 
 static inline void diff_prog_dump(const struct bpf_insn *insns, uint32_t count)
@@ -25,6 +26,15 @@ static inline void diff_prog_dump(const struct bpf_insn *insns, uint32_t count)
 	for (uint32_t i = 0; i < count; i++)
 		print_message("# %3u: code %02x dst %u src %u off %d imm %d\n", i, insns[i].code,
 			      insns[i].dst_reg, insns[i].src_reg, insns[i].off, insns[i].imm);
+}
+
+static inline struct weir_codemem *diff_codemem(void)
+{
+	static struct weir_codemem *mem; /* lives as long as the test */
+
+	if (!mem)
+		assert_int_equal(weir_codemem_new(0, NULL, &mem), 0);
+	return mem;
 }
 
 static inline void diff_prog_new(struct diff_prog *p, uint32_t type, const struct bpf_insn *insns,
@@ -43,13 +53,19 @@ static inline void diff_prog_new(struct diff_prog *p, uint32_t type, const struc
 	p->ok = hand_ok(type, insns, count, ctx_regs, NULL, 0);
 	if (weir_rewrite(p->ok, NULL, NULL, &diag, &p->low))
 		fail_msg("rewrite: %s", diag.buf);
-	assert_int_equal(weir_interp_bind(p->low, &p->code), 0);
+	assert_int_equal(weir_interp_bind(p->low, &p->codes[0]), 0);
+	p->codes[1] = NULL;
+	if (weir_jit_supported() &&
+	    weir_jit_compile(p->low, diff_codemem(), NULL, &diag, &p->codes[1]))
+		fail_msg("jit: %s", diag.buf);
 }
 
 static inline void diff_prog_free(struct diff_prog *p)
 {
 	close(p->fd);
-	weir_code_free(&p->code);
+	for (uint32_t i = 0; i < 2; i++)
+		if (p->codes[i])
+			weir_code_free(&p->codes[i]);
 	weir_prog_low_free(&p->low);
 	weir_prog_ok_free(&p->ok);
 }
@@ -104,11 +120,9 @@ static inline int diff_run(const struct diff_prog *p, const struct weir_test_run
 {
 	static uint8_t kernel_data[DIFF_DATA_MAX], kernel_ctx[4096];
 	struct weir_test_run_in in = *input;
-	struct weir_test_run_out out = {0};
-	struct weir_exec exec;
 	const char *why;
 	union bpf_attr attr;
-	int kernel_err, err;
+	int kernel_err, err = 0;
 
 	memset(&attr, 0, sizeof(attr));
 	attr.test.prog_fd = (uint32_t)p->fd;
@@ -127,18 +141,24 @@ static inline int diff_run(const struct diff_prog *p, const struct weir_test_run
 	memset(kernel_data, 0xee, sizeof(kernel_data));
 	kernel_err = kernel_test_run(&attr);
 
-	weir_exec_init(&exec, 0, 1, NULL);
 	in.prog_type = p->type;
 	in.rx_queues = diff_host_queues;
-	err = weir_test_run(p->code, &exec, &in, &out, NULL);
-	why = diff_compare(kernel_err, err, &attr, &out, &in, kernel_data, kernel_ctx);
-	if (why) {
-		diff_prog_dump(p->ok->raw.insns, p->ok->raw.insn_count);
-		fail_msg("%s (%u bytes in): %s", what, in.data_bytes, why);
+	for (uint32_t i = 0; i < 2 && p->codes[i]; i++) {
+		struct weir_test_run_out out = {0};
+		struct weir_exec exec;
+
+		weir_exec_init(&exec, 0, 1, NULL);
+		err = weir_test_run(p->codes[i], &exec, &in, &out, NULL);
+		why = diff_compare(kernel_err, err, &attr, &out, &in, kernel_data, kernel_ctx);
+		if (why) {
+			diff_prog_dump(p->ok->raw.insns, p->ok->raw.insn_count);
+			fail_msg("%s (%u bytes in), %s: %s", what, in.data_bytes,
+				 i ? "compiled" : "interpreted", why);
+		}
+		if (retval)
+			*retval = out.retval;
+		weir_test_run_clear(&out);
 	}
-	if (retval)
-		*retval = out.retval;
-	weir_test_run_clear(&out);
 	return err;
 }
 
