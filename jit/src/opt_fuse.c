@@ -173,7 +173,7 @@ static bool fuse_rotate(struct fuser *f, uint32_t at)
 	return true;
 }
 
-/* --- wide loads: x = load[p + n] << bits | load[p] */
+/* --- wide loads: load[p + n] << (bits + k) | load[p] << k is a load of both, shifted by k */
 
 struct load_pair {
 	uint8_t part;
@@ -188,62 +188,126 @@ static const struct load_pair load_pairs[] = {
 	{JIT_LDX_BE16, JIT_LDX_BE32, 16, true},       {JIT_LDX_BE32, JIT_LDX_BE64, 32, true},
 };
 
-static bool is_pair(const struct load_pair *pair, const struct jit_insn *high,
-		    const struct jit_insn *low)
-{
-	int32_t bytes = pair->bits / 8;
+/* One operand of a join: loaded, then perhaps shifted up. */
+struct part {
+	uint32_t load;
+	uint32_t shift; /* NOT_FOUND: not shifted */
+	int64_t count;  /* bits it is shifted by */
+};
 
-	if (high->op != pair->part || low->op != pair->part || high->src != low->src)
+static bool find_part(const struct fuser *f, uint32_t at, unsigned int r, struct part *out)
+{
+	uint32_t def = def_of(f, at, r);
+
+	*out = (struct part){.load = def, .shift = NOT_FOUND};
+	if (def == NOT_FOUND || read_between(f, def, at, r))
 		return false;
-	return pair->big_endian ? low->off == high->off + bytes : high->off == low->off + bytes;
+	if (f->insns[def].op != WEIR_OPI_LSH64_K && f->insns[def].op != WEIR_OPI_LSH32_K)
+		return true;
+	out->shift = def;
+	out->count = f->insns[def].imm;
+	out->load = def_of(f, def, r);
+	return out->load != NOT_FOUND && !read_between(f, out->load, def, r);
 }
 
-/* high was loaded and shifted up by a part's bits, low was loaded; `at` joins them. */
-static bool fuse_loads_of(struct fuser *f, uint32_t at, unsigned int high, unsigned int low)
+static const struct load_pair *find_pair(const struct jit_insn *high, const struct jit_insn *low,
+					 int64_t distance)
 {
-	struct jit_insn *join = &f->insns[at];
-	uint32_t shift = def_of(f, at, high), low_load = def_of(f, at, low), high_load, first;
-	const struct jit_insn *h, *l;
-
-	if (shift == NOT_FOUND || low_load == NOT_FOUND || read_between(f, shift, at, high) ||
-	    read_between(f, low_load, at, low) ||
-	    (f->insns[shift].op != WEIR_OPI_LSH64_K && f->insns[shift].op != WEIR_OPI_LSH32_K))
-		return false;
-	high_load = def_of(f, shift, high);
-	if (high_load == NOT_FOUND || read_between(f, high_load, shift, high))
-		return false;
-	h = &f->insns[high_load];
-	l = &f->insns[low_load];
-	first = high_load < low_load ? high_load : low_load;
-	if (stores_in(f, first, at) || written_in(f, first, at, h->src))
-		return false;
 	for (size_t i = 0; i < sizeof(load_pairs) / sizeof(load_pairs[0]); i++) {
 		const struct load_pair *pair = &load_pairs[i];
+		int32_t bytes = pair->bits / 8;
 
-		if (!is_pair(pair, h, l) || f->insns[shift].imm != pair->bits)
-			continue;
-		if (pair->bits == 32 &&
-		    (f->insns[shift].op != WEIR_OPI_LSH64_K || join->op == WEIR_OPI_OR32_X))
-			return false;
-		join->op = pair->whole;
-		join->off = pair->big_endian ? h->off : l->off;
-		join->src = h->src;
-		remove_insn(f, shift);
-		remove_insn(f, high_load);
-		remove_insn(f, low_load);
-		return true;
+		if (high->op == pair->part && low->op == pair->part && high->src == low->src &&
+		    distance == pair->bits &&
+		    high->off == low->off + (pair->big_endian ? -bytes : bytes))
+			return pair;
 	}
-	return false;
+	return NULL;
+}
+
+/* No bit is lost: neither by a 32-bit shift nor by a 32-bit join. */
+static bool keeps_all_bits(const struct fuser *f, const struct jit_insn *join,
+			   const struct part *part, int64_t bits)
+{
+	if (part->count < 0 || part->count + bits > 64)
+		return false;
+	if (part->count + bits <= 32)
+		return true;
+	return join->op != WEIR_OPI_OR32_X && part->shift != NOT_FOUND &&
+	       f->insns[part->shift].op == WEIR_OPI_LSH64_K;
+}
+
+static uint32_t later(uint32_t a, uint32_t b)
+{
+	if (a == NOT_FOUND || b == NOT_FOUND)
+		return a == NOT_FOUND ? b : a;
+	return a > b ? a : b;
+}
+
+/*
+ * Has the loads' address register the same value at both of them and at `place`, once what is
+ * replaced is gone? (Compilers like to load the last part over its own address.)
+ */
+static bool base_unchanged(const struct fuser *f, uint32_t first, uint32_t place,
+			   const struct part *high, const struct part *low)
+{
+	unsigned int base = f->insns[first].src;
+
+	for (uint32_t i = first; i < place; i++) {
+		bool replaced = i != first && (i == high->load || i == low->load ||
+					       i == high->shift || i == low->shift);
+
+		if (!replaced && jit_insn_writes(&f->insns[i]) & bit(base))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The wide load takes the place of the last of the instructions it replaces: from the first of them
+ * on, the join's dst was theirs alone, so it may be written there.
+ */
+static bool fuse_loads_of(struct fuser *f, uint32_t at, const struct part *high,
+			  const struct part *low)
+{
+	struct jit_insn *join = &f->insns[at];
+	struct jit_insn *h = &f->insns[high->load], *l = &f->insns[low->load];
+	const struct load_pair *pair = find_pair(h, l, high->count - low->count);
+	uint32_t first = high->load < low->load ? high->load : low->load;
+	uint32_t place = later(later(high->load, low->load), later(high->shift, low->shift));
+	struct jit_insn wide;
+
+	if (!pair || !keeps_all_bits(f, join, high, pair->bits) ||
+	    !keeps_all_bits(f, join, low, pair->bits) || stores_in(f, first, place) ||
+	    !base_unchanged(f, first, place, high, low))
+		return false;
+	wide = (struct jit_insn){.op = pair->whole,
+				 .dst = join->dst,
+				 .src = h->src,
+				 .off = pair->big_endian ? h->off : l->off,
+				 .is_target = f->insns[place].is_target};
+	remove_insn(f, high->load);
+	remove_insn(f, low->load);
+	if (high->shift != NOT_FOUND)
+		remove_insn(f, high->shift);
+	if (low->shift != NOT_FOUND)
+		remove_insn(f, low->shift);
+	f->insns[place] = wide;
+	join->op = low->count ? (uint8_t)WEIR_OPI_LSH64_K : (uint8_t)JIT_NOP;
+	join->imm = low->count;
+	join->src = 0;
+	return true;
 }
 
 static bool fuse_loads(struct fuser *f, uint32_t at)
 {
 	const struct jit_insn *join = &f->insns[at];
+	struct part x, y;
 
-	if (join->dst == join->src || f->live_after[at] & bit(join->src))
+	if (join->dst == join->src || f->live_after[at] & bit(join->src) ||
+	    !find_part(f, at, join->dst, &x) || !find_part(f, at, join->src, &y))
 		return false;
-	return fuse_loads_of(f, at, join->dst, join->src) ||
-	       fuse_loads_of(f, at, join->src, join->dst);
+	return x.count > y.count ? fuse_loads_of(f, at, &x, &y) : fuse_loads_of(f, at, &y, &x);
 }
 
 /* --- a load whose bytes are swapped */

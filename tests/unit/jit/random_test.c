@@ -152,22 +152,42 @@ static void add_rotate(struct gen *g)
 		add(g, MOV(pick(g, 2) ? a : t, 7)); /* often one of them is dead now */
 }
 
-/* x = (b1 << 8) | b0, as compilers load unaligned data. */
+/* Pieces loaded one by one, shifted and joined, as compilers load unaligned data. */
 static void add_recomposition(struct gen *g)
 {
-	int a = reg(g), b = reg(g), off = slot_off(g);
-	uint8_t size = pick(g, 3) ? BPF_B : BPF_H;
-	int bytes = size == BPF_B ? 1 : 2;
+	uint8_t size = pick(g, 3) ? BPF_B : pick(g, 2) ? BPF_H : BPF_W;
+	int bytes = size == BPF_B ? 1 : size == BPF_H ? 2 : 4;
+	int pieces = bytes == 4 ? 2 : 2 + (int)pick(g, 3), off = -8 * (2 + (int)pick(g, SLOTS - 2));
+	bool swapped = pick(g, 2);
+	int sum = reg(g), r = reg(g), base = 10;
 
-	add(g, LDX(size, a, 10, off + (pick(g, 4) ? bytes : 0)));
-	if (pick(g, 2))
-		add(g, ALU64_K(BPF_LSH, a, 8 * bytes));
-	add(g, LDX(size, b, 10, off + (pick(g, 4) ? 0 : bytes)));
-	if (pick(g, 2))
-		add(g, ALU64_K(BPF_LSH, a, 8 * bytes));
-	add(g, ALU64_X(BPF_OR, a, b));
-	if (pick(g, 2))
-		add(g, MOV(b, 9));
+	if (!pick(g, 4)) {
+		base = pick(g, 2) ? r : reg(g);
+		base = base == sum ? 10 : base;
+		if (base != 10)
+			add(g, MOV_X(base, 10));
+	}
+	for (int i = 0; i < pieces; i++) {
+		int at = swapped ? pieces - 1 - i : i, to = i ? r : sum;
+
+		add(g, LDX(size, to, base, off + bytes * (pick(g, 12) ? at : 0)));
+		if (i || !pick(g, 6))
+			add(g, INSN((pick(g, 3) ? BPF_ALU64 : BPF_ALU) | BPF_LSH | BPF_K, to, 0, 0,
+				    8 * bytes * (pick(g, 12) ? i : 1)));
+		if (!pick(g, 16))
+			add(g, ST(BPF_B, 10, off, 3));
+		if (i)
+			add(g, INSN((pick(g, 4) ? BPF_ALU64 : BPF_ALU) |
+					    (pick(g, 8) ? BPF_OR : BPF_ADD) | BPF_X,
+				    sum, r, 0, 0));
+		if (base != 10 && base == r)
+			add(g, MOV_X(base, 10));
+	}
+	if (pick(g, 4))
+		add(g, MOV(r, 9));
+	/* Addresses differ between engines. */
+	if (base != 10)
+		add(g, MOV(base, 5));
 }
 
 /* A result compared with zero right behind it, at the same or another width. */
