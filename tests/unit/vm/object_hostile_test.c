@@ -149,6 +149,9 @@ static void object_parse__bad_elf_header(void **state)
 	v.ehdr->e_shoff = UINT64_MAX - 10;
 	expect(&v, -EINVAL, "section headers");
 	v = view_of("tiny.v2.o");
+	v.ehdr->e_shoff -= 4;
+	expect(&v, -EINVAL, "multiple of 8");
+	v = view_of("tiny.v2.o");
 	v.ehdr->e_shnum = 0;
 	expect(&v, -EINVAL, "section headers");
 	v = view_of("tiny.v2.o");

@@ -158,10 +158,55 @@ static void object_parse__as_libbpf(void **state)
 		      compared_objects, compared_progs, compared_insns);
 }
 
+/* CO-RE against another object's types: libbpf patches the same instructions the same way. */
+static void object_parse__core_as_libbpf(void **state)
+{
+	struct weir_plan *target = object_load("core_target.v3.o");
+	struct weir_object_opts opts = {.target_btf = target->btf};
+	LIBBPF_OPTS(bpf_object_open_opts, open_opts,
+		    .btf_custom_path = object_path("core_target.v3.o"));
+	const struct bpf_insn *theirs;
+	struct bpf_program *prog;
+	struct bpf_object *obj;
+	struct weir_plan *plan;
+	WEIR_DIAG_ON_STACK(diag, 512);
+	char path[PATH_MAX], custom[PATH_MAX];
+
+	snprintf(custom, sizeof(custom), "%s", object_path("core_target.v3.o"));
+	snprintf(path, sizeof(path), "%s", object_path("core.v3.o"));
+	open_opts.btf_custom_path = custom;
+	libbpf_set_print(quiet);
+	obj = bpf_object__open_file(path, &open_opts);
+	assert_int_equal(libbpf_get_error(obj), 0);
+	/* Relocation comes before the load, which may be refused. */
+	bpf_object__load(obj);
+	if (weir_object_load_file(path, &opts, &diag, &plan))
+		fail_msg("%s", diag.buf);
+	prog = bpf_object__next_program(obj, NULL);
+	theirs = bpf_program__insns(prog);
+	assert_int_equal(bpf_program__insn_cnt(prog), plan->progs[0].raw.insn_count);
+	for (uint32_t i = 0; i < plan->progs[0].raw.insn_count; i++) {
+		struct bpf_insn a = plan->progs[0].raw.insns[i], b = theirs[i];
+
+		if (a.src_reg == BPF_PSEUDO_MAP_IDX_VALUE &&
+		    a.code == (BPF_LD | BPF_IMM | BPF_DW)) {
+			i++;
+			continue;
+		}
+		if (memcmp(&a, &b, sizeof(a)))
+			fail_msg("insn %u: %02x off %d imm %d, libbpf %02x off %d imm %d", i,
+				 a.code, a.off, a.imm, b.code, b.off, b.imm);
+	}
+	weir_plan_free(&plan);
+	weir_plan_free(&target);
+	bpf_object__close(obj);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(object_parse__as_libbpf),
+		cmocka_unit_test(object_parse__core_as_libbpf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

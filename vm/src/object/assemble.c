@@ -110,6 +110,9 @@ static int func_append(struct assembly *a, const struct obj_func *f)
 	memcpy(a->insns.v + a->insns.len, s->data + (size_t)f->start_insn * 8,
 	       (size_t)f->insn_count * 8);
 	a->insns.len += f->insn_count;
+	err = obj_core_apply(o, f, a->insns.v + frame.base);
+	if (err)
+		return err;
 	a->places[f - o->funcs] = frame.base;
 	a->part_count++;
 	return 0;

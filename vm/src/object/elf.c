@@ -61,6 +61,12 @@ static int header_check(struct obj *o, const uint8_t *bytes, size_t size)
 				"ELF section headers: %u at offset %" PRIu64
 				" end outside the object's %zu bytes",
 				h.e_shnum, h.e_shoff, size);
+	if (h.e_shoff % 8)
+		return obj_fail(
+			o, -EINVAL,
+			"ELF section headers: expected an offset that is a multiple of 8, found "
+			"%" PRIu64,
+			h.e_shoff);
 	if (h.e_shstrndx >= h.e_shnum)
 		return obj_fail(o, -EINVAL, "ELF section names: no section %u, there are %u",
 				h.e_shstrndx, h.e_shnum);

@@ -39,21 +39,6 @@ static int maps_hand_over(struct obj *o)
 	return 0;
 }
 
-/* Without a target the types of the object are the target: nothing to change. */
-static int cores_check(struct obj *o)
-{
-	if (!o->opts || !o->opts->target_btf)
-		return 0;
-	for (uint32_t i = 1; i < o->sec_count; i++)
-		if (o->secs[i].cores.count)
-			return obj_fail(
-				o, -ENOTSUP,
-				"section '%s': CO-RE relocation of kind %u against a target's "
-				"BTF is not supported",
-				o->secs[i].name, o->secs[i].cores.v[0].words[2]);
-	return 0;
-}
-
 static int object_read(struct obj *o, uint8_t *bytes, size_t size_bytes)
 {
 	int err = obj_elf_read(o, bytes, size_bytes);
@@ -64,8 +49,6 @@ static int object_read(struct obj *o, uint8_t *bytes, size_t size_bytes)
 		err = obj_btf_read(o);
 	if (!err)
 		err = obj_ext_read(o);
-	if (!err)
-		err = cores_check(o);
 	if (!err)
 		err = obj_funcs_read(o);
 	if (!err)

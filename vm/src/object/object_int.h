@@ -129,6 +129,9 @@ int32_t obj_map_at(const struct obj *o, uint32_t sec, uint64_t off);
 /* assemble.c: a program's instructions with the functions it calls; reloc.c patches them. */
 int obj_prog_assemble(struct obj *o, const struct obj_func *func);
 
+/* core.c: CO-RE relocations of one function, whose instructions these are. */
+int obj_core_apply(struct obj *o, const struct obj_func *f, struct bpf_insn *insns);
+
 /* What an instruction turned out to be. */
 struct obj_patch {
 	const struct obj_func *callee; /* call or callback: imm is left to the assembler; or NULL */

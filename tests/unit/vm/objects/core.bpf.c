@@ -18,10 +18,22 @@ struct core_flags {
 	__u64 low : 5;
 	__u64 high : 20;
 	int numbers[4];
+	__u32 widened;
+	int gone;
+};
+
+struct core_gone {
+	int a;
+};
+
+struct core_flavoured___old {
+	int moved;
 };
 #pragma clang attribute pop
 
 struct core_flags core_flags;
+struct core_flavoured___old core_flavoured;
+struct core_gone core_gone;
 
 __attribute__((section("xdp"), used)) int reads(struct xdp_md *ctx)
 {
@@ -41,5 +53,11 @@ __attribute__((section("xdp"), used)) int reads(struct xdp_md *ctx)
 	n += __builtin_preserve_type_info(*f, 1);
 	n += __builtin_preserve_enum_value(*(typeof(enum core_mode) *)CORE_MODE_B, 0);
 	n += __builtin_preserve_enum_value(*(typeof(enum core_mode) *)CORE_MODE_B, 1);
+	n += f->widened;
+	n += core_flavoured.moved;
+	n += __builtin_preserve_field_info(f->gone, 2);
+	if (__builtin_preserve_type_info(*(struct core_gone *)0, 0))
+		n += __builtin_preserve_field_info(core_gone.a, 0);
+	n += __builtin_preserve_type_info(*(struct core_gone *)0, 1);
 	return n;
 }

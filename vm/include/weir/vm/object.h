@@ -60,7 +60,7 @@ struct weir_plan {
 };
 
 struct weir_object_opts {
-	const struct weir_btf *target_btf; /* CO-RE target; NULL: weir's own */
+	const struct weir_btf *target_btf; /* CO-RE target; NULL: the object's own types */
 };
 
 /* bytes are borrowed for the call only. 0; -EINVAL/-ENOEXEC/-ENOTSUP/-ENOMEM with text that names
