@@ -104,6 +104,8 @@ static void plane__replace_under_load(void **state)
 	weir_plane_run(t->plane);
 	for (int i = 0; i < 500; i++) {
 		test_attach(t, 0, WEIR_HOOK_XDP, 50, 1, two);
+		if (i % 20 == 0)
+			test_run_ms(t, 1);
 		weir_plane_tick(t->plane);
 		test_attach(t, 0, WEIR_HOOK_XDP, 50, 2, one);
 		if (i % 10 == 0)
