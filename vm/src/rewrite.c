@@ -40,7 +40,7 @@ static void lower_branch(struct lower *l, const struct bpf_insn *insn)
 		return;
 	if (target < 0 || target >= l->ok->raw.insn_count || !l->ok->aux[target].seen)
 		return lower_broken(l, "jump to dead code");
-	if (aux->loop_back)
+	if (aux->loop_back || target <= l->ok_idx)
 		lower_budget(l);
 	if (always && target == (int64_t)l->ok_idx + 1)
 		return;

@@ -313,8 +313,10 @@ static void rewrite_loop__budget_before_back_edge(void **state)
 	const struct bpf_insn insns[] = {MOVK(0, 0), ALUK(BPF_ADD, 0, 1), JK(BPF_JLT, 0, 10, -2),
 					 EXIT};
 	struct weir_prog_ok *ok = hand_ok(BPF_PROG_TYPE_XDP, insns, 4, 0, NULL, 0);
-	struct weir_prog_low *low = lower_ok(ok, NULL);
+	struct weir_prog_low *low;
 
+	ok->aux[2].loop_back = false; /* a backward jump is one without being told so, too */
+	low = lower_ok(ok, NULL);
 	assert_true(low->needs_run_state);
 	assert_int_equal(low->insns[2].code, WEIR_OP_BUDGET);
 	assert_int_equal(low->insns[3].off, -3);
@@ -544,6 +546,48 @@ static void rewrite_array_lookup__every_way_the_same(void **state)
 		}
 }
 
+static void rewrite_percpu_lookup__own_slot(void **state)
+{
+	struct weir_map map = array_map(8);
+
+	map.def.type = BPF_MAP_TYPE_PERCPU_ARRAY;
+	map.def.max_entries = 2;
+	map.is_per_cpu = true;
+	map.slots = 4;
+	map.slot_bytes = 16;
+	lookups = 0;
+	/* run_low's slot is 3. */
+	assert_int_equal(lookup_result(&map, 0, false, 1, false), 3 * 16 + 8);
+	assert_int_equal(lookup_result(&map, 0, true, 0, false), 3 * 16);
+	assert_int_equal(lookup_result(&map, 0, false, 2, false), 12345);
+	assert_int_equal(lookup_result(&map, 0, false, UINT32_MAX, false), 12345);
+	assert_int_equal(lookups, 0);
+}
+
+static void rewrite__deterministic(void **state)
+{
+	const struct bpf_insn insns[] = {MOV(6, 1),
+					 I(BPF_LD | BPF_ABS | BPF_W, 0, 0, 0, 4),
+					 LDX(BPF_W, 2, 6, 0),
+					 JK(BPF_JGT, 0, 7, -3),
+					 CALL(BPF_FUNC_get_prandom_u32),
+					 CALL(BPF_FUNC_ktime_get_ns),
+					 CALL(BPF_FUNC_get_prandom_u32),
+					 EXIT};
+	struct weir_prog_ok *ok =
+		hand_ok(BPF_PROG_TYPE_SCHED_CLS, insns, WEIR_ARRAY_LEN(insns), 1U << 6, NULL, 0);
+	struct weir_prog_low *a = lower_ok(ok, NULL), *b = lower_ok(ok, NULL);
+
+	assert_int_equal(a->insn_count, b->insn_count);
+	assert_memory_equal(a->insns, b->insns, a->insn_count * sizeof(*a->insns));
+	assert_memory_equal(a->ok_idx, b->ok_idx, a->insn_count * sizeof(*a->ok_idx));
+	assert_int_equal(a->call_count, 3);
+	assert_memory_equal(a->calls, b->calls, a->call_count * sizeof(*a->calls));
+	weir_prog_low_free(&a);
+	weir_prog_low_free(&b);
+	weir_prog_ok_free(&ok);
+}
+
 static void rewrite_maps__definition_must_match(void **state)
 {
 	const struct bpf_insn insns[] = {MOVK(0, 0), EXIT};
@@ -607,6 +651,8 @@ int main(void)
 		cmocka_unit_test(rewrite_bpf_loop__counts),
 		cmocka_unit_test(rewrite_bpf_loop__hostile_arguments),
 		cmocka_unit_test(rewrite_array_lookup__every_way_the_same),
+		cmocka_unit_test(rewrite_percpu_lookup__own_slot),
+		cmocka_unit_test(rewrite__deterministic),
 		cmocka_unit_test(rewrite_maps__definition_must_match),
 		cmocka_unit_test(rewrite_broken_promises__refused),
 	};
