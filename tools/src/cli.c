@@ -261,6 +261,8 @@ static int take_option(struct cli *cli, int argc, char **argv, int *at)
 	if (i < 0 || (!is_long && word[2] && !options_of(cli->command)[i].arg))
 		return unknown_option(cli->command, word);
 	o = &options_of(cli->command)[i];
+	if (cli->option_value[i])
+		return cli_usage("--%s is given twice", o->name);
 	if (!o->arg) {
 		if (eq)
 			return cli_usage("--%s takes no argument", o->name);

@@ -147,7 +147,8 @@ static int open_pin(const char *path, uint32_t kind, struct weir_object_desc *de
 	int fd = fd_of(BPF_OBJ_GET, &attr);
 
 	if (fd < 0) {
-		cli_fail("%s: %s", path, strerror(-fd));
+		cli_fail("%s: %s", path,
+			 fd == -ENOENT ? "nothing is pinned there" : online_why(fd));
 		return -1;
 	}
 	if (weir_client_describe(fd, desc, NULL) || desc->kind != kind) {
@@ -234,7 +235,7 @@ int online_find_prog(const char *text, struct weir_prog_rec *out, int *fd)
 		attr.prog_id = out->id;
 		*fd = fd_of(BPF_PROG_GET_FD_BY_ID, &attr);
 		if (*fd < 0)
-			return cli_fail("program %u: %s", out->id, strerror(-*fd));
+			return cli_fail("program %u: %s", out->id, online_why(*fd));
 	}
 	return CLI_OK;
 }
@@ -275,7 +276,7 @@ int online_find_map(const char *text, struct weir_map_rec *out, int *fd)
 		attr.map_id = out->id;
 		*fd = fd_of(BPF_MAP_GET_FD_BY_ID, &attr);
 		if (*fd < 0)
-			return cli_fail("map %u: %s", out->id, strerror(-*fd));
+			return cli_fail("map %u: %s", out->id, online_why(*fd));
 	}
 	return CLI_OK;
 }
@@ -309,4 +310,63 @@ struct weir_btf *online_btf(uint32_t btf_id)
 	if (weir_btf_parse(bytes, info.btf_size, NULL, &btf))
 		return NULL;
 	return btf;
+}
+
+int online_check_port(const char *port)
+{
+	weir_autofree struct weir_port_rec *recs = NULL;
+	weir_autofree const char **names = NULL;
+	WEIR_DIAG_ON_STACK(diag, 512);
+	const char *near;
+	uint32_t count;
+
+	if (weir_client_ports(NULL, &recs, &count, &diag))
+		return cli_fail("%s", diag.buf);
+	names = calloc(count + 1, sizeof(*names));
+	for (uint32_t i = 0; names && i < count; i++) {
+		names[i] = recs[i].name;
+		if (!strcmp(recs[i].name, port))
+			return CLI_OK;
+	}
+	near = names ? cli_nearest(port, names, count) : NULL;
+	if (near)
+		return cli_fail("no port '%s'; did you mean '%s'?", port, near);
+	return cli_fail("no port '%s'; %s", port,
+			count ? "'weirctl port' lists them" : "this weird has none");
+}
+
+int online_find_place(const char *port, int hook, uint32_t priority, struct weir_attach_rec *out)
+{
+	weir_autofree struct weir_attach_rec *recs = NULL;
+	WEIR_DIAG_ON_STACK(diag, 512);
+	WEIR_DIAG_ON_STACK(places, 512);
+	uint32_t count, matches = 0, found = 0;
+
+	if (online_check_port(port))
+		return CLI_FAILED;
+	if (weir_client_attachments(&recs, &count, &diag))
+		return cli_fail("%s", diag.buf);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct weir_attach_rec *r = &recs[i];
+
+		if (strcmp(r->port, port))
+			continue;
+		weir_diag_printf(&places, "%s%s/%u (%s, id %u)", places.len_bytes ? ", " : "",
+				 online_hook_name(r->hook), r->priority, r->prog_name, r->prog_id);
+		if ((hook >= 0 && r->hook != (uint32_t)hook) ||
+		    (priority != UINT32_MAX && r->priority != priority))
+			continue;
+		found = i;
+		matches++;
+	}
+	if (matches == 1) {
+		*out = recs[found];
+		return CLI_OK;
+	}
+	if (!places.len_bytes)
+		return cli_fail("port %s: nothing is attached", port);
+	if (!matches)
+		return cli_fail("port %s: nothing is attached there; there is %s", port,
+				places.buf);
+	return cli_fail("port %s: choose with --hook and --priority: %s", port, places.buf);
 }

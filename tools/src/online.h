@@ -32,6 +32,9 @@ int online_find_map(const char *text, struct weir_map_rec *out, int *fd);
 /* The BTF of an id, parsed; NULL where there is none or it may not be read. */
 struct weir_btf *online_btf(uint32_t btf_id);
 
+/* weird's text on the last weir_bpf() of this thread that failed, or what errno says. */
+const char *online_why(int err);
+
 /* What became of each map of a loaded object. */
 enum online_map_fate {
 	ONLINE_MAP_NEW,
@@ -39,7 +42,10 @@ enum online_map_fate {
 	ONLINE_MAP_PINNED, /* found at its pin */
 };
 
-/* An object in weird: descriptors of its maps and programs, closed by online_object_free. */
+/*
+ * An object in weird: descriptors of its maps and programs, closed by online_object_free. Until
+ * online_object_commit nothing of it outlives this process.
+ */
 struct online_object {
 	struct weir_plan *plan;
 	char path[512];
@@ -47,19 +53,30 @@ struct online_object {
 	enum online_map_fate *fates;
 	int *prog_fds;
 	int btf_fd;
-	/* maps of the same name are taken from here where their definition fits; borrowed */
+	/* Maps of the same name are taken from here where their definition fits; borrowed. */
 	const struct weir_map_rec *keep;
 	uint32_t keep_count;
-	uint32_t type; /* 0: as the sections say */
+	uint32_t type;   /* 0: as the sections say */
+	uint32_t pinned; /* pins made here are those of maps [0, pinned) with fate NEW */
+	bool committed;
 };
 
-/*
- * Loads the object's program `program` (NULL: all of them) into weird. keep as above, with the
- * names in fresh[] left out. An exit code, after messages; the object is to be freed either way.
- */
-int online_load(struct online_object *object, const char *path, const char *program);
+/* Reads the file. An exit code, after messages; the object is to be freed either way. */
+int online_object_open(struct online_object *object, const char *path);
+/* The index of the program called name, or (NULL) of the only one that no prog array of the
+ * object holds; -1 after a message that lists what there is. */
+int online_object_choose(const struct online_object *object, const char *name);
+/* Loads program `prog` and what prog arrays name (-1: all programs) into weird. An exit code. */
+int online_object_load(struct online_object *object, int prog);
+/* Makes the pins that the object's maps ask for; undone by online_object_free unless the caller
+ * sets `committed` afterwards. An exit code. */
+int online_object_pin(struct online_object *object);
 void online_object_free(struct online_object *object);
-/* The index of the program called name, or of the only one (NULL). -1 after a message. */
-int online_object_prog(const struct online_object *object, const char *name);
+
+/* A place that a program is attached at; the one that port, hook (-1: any) and priority
+ * (UINT32_MAX: any) leave. An exit code: none and several are told with what there is. */
+int online_find_place(const char *port, int hook, uint32_t priority, struct weir_attach_rec *out);
+/* CLI_OK if there is such a port; else the nearest is named. */
+int online_check_port(const char *port);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <sha2.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,6 +28,13 @@ static int call(int cmd, union bpf_attr *attr)
 	int r = weir_bpf(cmd, attr, sizeof(*attr));
 
 	return r < 0 ? -errno : r;
+}
+
+const char *online_why(int err)
+{
+	const char *text = weir_client_bpf_error();
+
+	return *text ? text : strerror(err < 0 ? -err : err);
 }
 
 static int map_info(int fd, struct bpf_map_info *info)
@@ -59,7 +67,7 @@ static int check_compatible(int fd, const struct weir_plan_map *pm, const char *
 	int err = map_info(fd, &info);
 
 	if (err)
-		return weir_fail(diag, err, "map %s: %s: %s", pm->name, where, strerror(-err));
+		return weir_fail(diag, err, "map %s: %s: %s", pm->name, where, online_why(err));
 	if (info.type == pm->def.type && info.key_size == pm->def.key_size &&
 	    info.value_size == pm->def.value_size && info.max_entries == pm->def.max_entries &&
 	    info.map_flags == pm->def.flags)
@@ -85,13 +93,16 @@ static int load_btf(struct online_object *o, struct weir_diag *diag)
 	o->btf_fd = call(BPF_BTF_LOAD, &attr);
 	if (o->btf_fd >= 0)
 		return 0;
-	return weir_fail(diag, o->btf_fd, "BTF: %s", strerror(-o->btf_fd));
+	return weir_fail(diag, o->btf_fd, "BTF: %s", online_why(o->btf_fd));
 }
 
-/* The map of that name among those to keep; -1: none. */
+/*
+ * The map of that name among those to keep; -1: none. Global data starts afresh, and so does a prog
+ * array that the object fills itself: kept, it would lead the new program into the old one's.
+ */
 static int find_kept(struct online_object *o, const struct weir_plan_map *pm)
 {
-	for (uint32_t i = 0; !pm->is_global_data && i < o->keep_count; i++)
+	for (uint32_t i = 0; !pm->is_global_data && !pm->slot_count && i < o->keep_count; i++)
 		if (!strcmp(o->keep[i].name, pm->def.name))
 			return (int)i;
 	return -1;
@@ -105,7 +116,7 @@ static int reuse_kept(struct online_object *o, uint32_t i, int kept, struct weir
 
 	if (fd < 0)
 		return weir_fail(diag, fd, "map %s: keeping: %s", o->plan->maps[i].name,
-				 strerror(-fd));
+				 online_why(fd));
 	err = check_compatible(fd, &o->plan->maps[i], "the running program's map", diag);
 	if (err)
 		return err;
@@ -141,9 +152,14 @@ static int create_new(struct online_object *o, uint32_t i, struct weir_diag *dia
 		fd = call(BPF_MAP_CREATE, &attr);
 	}
 	if (fd < 0)
-		return weir_fail(diag, fd, "map %s: %s", pm->name, strerror(-fd));
+		return weir_fail(diag, fd, "map %s: %s", pm->name, online_why(fd));
 	o->map_fds[i] = fd;
 	return 0;
+}
+
+static void pin_path(const struct weir_plan_map *pm, char pin[WEIR_PATH_BYTES])
+{
+	snprintf(pin, WEIR_PATH_BYTES, PIN_FOLDER "/%s", pm->name);
 }
 
 static int sink_create_map(void *arg, const struct weir_plan *plan, uint32_t i,
@@ -151,29 +167,23 @@ static int sink_create_map(void *arg, const struct weir_plan *plan, uint32_t i,
 {
 	struct online_object *o = arg;
 	const struct weir_plan_map *pm = &plan->maps[i];
-	char pin[512];
+	char pin[WEIR_PATH_BYTES];
 	union bpf_attr attr = {.pathname = (uintptr_t)pin};
-	int fd, err, kept = find_kept(o, pm);
+	int fd, kept = find_kept(o, pm);
 
 	if (kept >= 0)
 		return reuse_kept(o, i, kept, diag);
 	if (pm->pin != WEIR_PIN_BY_NAME)
 		return create_new(o, i, diag);
-	snprintf(pin, sizeof(pin), PIN_FOLDER "/%s", pm->name);
+	pin_path(pm, pin);
 	fd = call(BPF_OBJ_GET, &attr);
-	if (fd >= 0) {
-		o->map_fds[i] = fd;
-		o->fates[i] = ONLINE_MAP_PINNED;
-		return check_compatible(fd, pm, pin, diag);
-	}
-	if (fd != -ENOENT)
-		return weir_fail(diag, fd, "%s: %s", pin, strerror(-fd));
-	err = create_new(o, i, diag);
-	if (err)
-		return err;
-	attr.bpf_fd = (uint32_t)o->map_fds[i];
-	err = call(BPF_OBJ_PIN, &attr);
-	return err ? weir_fail(diag, err, "%s: pinning: %s", pin, strerror(-err)) : 0;
+	if (fd == -ENOENT)
+		return create_new(o, i, diag);
+	if (fd < 0)
+		return weir_fail(diag, fd, "%s: %s", pin, online_why(fd));
+	o->map_fds[i] = fd;
+	o->fates[i] = ONLINE_MAP_PINNED;
+	return check_compatible(fd, pm, pin, diag);
 }
 
 static int sink_set_data(void *arg, const struct weir_plan *plan, uint32_t i,
@@ -189,7 +199,7 @@ static int sink_set_data(void *arg, const struct weir_plan *plan, uint32_t i,
 	int err = call(BPF_MAP_UPDATE_ELEM, &attr);
 
 	return err ? weir_fail(diag, err, "map %s: initial data: %s", plan->maps[i].name,
-			       strerror(-err))
+			       online_why(err))
 		   : 0;
 }
 
@@ -200,7 +210,7 @@ static int sink_freeze(void *arg, const struct weir_plan *plan, uint32_t i, stru
 	int err = call(BPF_MAP_FREEZE, &attr);
 
 	return err ? weir_fail(diag, err, "map %s: freezing: %s", plan->maps[i].name,
-			       strerror(-err))
+			       online_why(err))
 		   : 0;
 }
 
@@ -292,7 +302,7 @@ static int sink_load_prog(void *arg, const struct weir_plan *plan, uint32_t i,
 	fd = call(BPF_PROG_LOAD, &attr);
 	if (fd < 0) {
 		fputs(log, stderr);
-		return weir_fail(diag, fd, "%s: refused: %s", pp->name, strerror(-fd));
+		return weir_fail(diag, fd, "%s: refused: %s", pp->name, online_why(fd));
 	}
 	o->prog_fds[i] = fd;
 	snprintf(origin.path, sizeof(origin.path), "%.*s", (int)sizeof(origin.path) - 1, o->path);
@@ -319,28 +329,21 @@ static int sink_set_slot(void *arg, const struct weir_plan *plan, uint32_t i,
 		return 0; /* what is in it stays */
 	err = call(BPF_MAP_UPDATE_ELEM, &attr);
 	return err ? weir_fail(diag, err, "map %s: slot %u: %s", plan->maps[i].name, slot->key,
-			       strerror(-err))
+			       online_why(err))
 		   : 0;
 }
 
-int online_load(struct online_object *o, const char *path, const char *program)
+int online_object_open(struct online_object *o, const char *path)
 {
-	const struct weir_plan_sink sink = {
-		.create_map = sink_create_map,
-		.set_data = sink_set_data,
-		.freeze = sink_freeze,
-		.load_prog = sink_load_prog,
-		.set_slot = sink_set_slot,
-	};
-	const struct weir_plan_apply_opts opts = {.program = program};
 	weir_autofree char *real = realpath(path, NULL);
 	WEIR_DIAG_ON_STACK(diag, 4096);
+	char hash[SHA256_DIGEST_STRING_LENGTH];
 
 	o->btf_fd = -1;
 	snprintf(o->path, sizeof(o->path), "%s", real ? real : path);
 	if (weir_object_load_file(path, NULL, &diag, &o->plan))
 		return cli_fail("%s", diag.buf);
-	if (SHA256File(path, o->plan->sha256) == NULL)
+	if (!SHA256File(path, hash) || weir_plan_set_sha256(o->plan, hash))
 		return cli_fail("%s: %s", path, strerror(errno));
 	o->map_fds = malloc((o->plan->map_count + 1) * sizeof(int));
 	o->prog_fds = malloc((o->plan->prog_count + 1) * sizeof(int));
@@ -349,43 +352,115 @@ int online_load(struct online_object *o, const char *path, const char *program)
 		return cli_fail("%s", strerror(ENOMEM));
 	memset(o->map_fds, -1, (o->plan->map_count + 1) * sizeof(int));
 	memset(o->prog_fds, -1, (o->plan->prog_count + 1) * sizeof(int));
-	if (load_btf(o, &diag) || weir_plan_apply(o->plan, &opts, &sink, o, &diag))
-		return cli_fail("%s: %s", path, diag.buf);
 	return CLI_OK;
+}
+
+/* Is the program only there for a prog array? */
+static bool is_tail(const struct weir_plan *plan, uint32_t prog)
+{
+	for (uint32_t m = 0; m < plan->map_count; m++) {
+		const struct weir_plan_map *pm = &plan->maps[m];
+
+		for (uint32_t s = 0; pm->def.type == BPF_MAP_TYPE_PROG_ARRAY && s < pm->slot_count;
+		     s++)
+			if (pm->slots[s].index == prog)
+				return true;
+	}
+	return false;
+}
+
+int online_object_choose(const struct online_object *o, const char *name)
+{
+	const struct weir_plan *plan = o->plan;
+	WEIR_DIAG_ON_STACK(names, 1024);
+	int found = -1, count = 0;
+
+	for (uint32_t i = 0; i < plan->prog_count; i++) {
+		weir_diag_printf(&names, "%s%s", i ? ", " : "", plan->progs[i].name);
+		if (name ? strcmp(plan->progs[i].name, name)
+			 : !plan->progs[i].autoload || is_tail(plan, i))
+			continue;
+		found = (int)i;
+		count++;
+	}
+	if (count == 1)
+		return found;
+	if (!plan->prog_count)
+		cli_fail("%s: there is no program in it", o->path);
+	else if (name)
+		cli_fail("%s: no program '%s'; there is %s", o->path, name, names.buf);
+	else
+		cli_fail("%s: %d programs; choose one with --program: %s", o->path, count,
+			 names.buf);
+	return -1;
+}
+
+int online_object_load(struct online_object *o, int prog)
+{
+	const struct weir_plan_sink sink = {
+		.create_map = sink_create_map,
+		.set_data = sink_set_data,
+		.freeze = sink_freeze,
+		.load_prog = sink_load_prog,
+		.set_slot = sink_set_slot,
+	};
+	const struct weir_plan_apply_opts opts = {
+		.program = prog < 0 ? NULL : o->plan->progs[prog].name,
+	};
+	WEIR_DIAG_ON_STACK(diag, 4096);
+
+	if (load_btf(o, &diag) || weir_plan_apply(o->plan, &opts, &sink, o, &diag))
+		return cli_fail("%s: %s", o->path, diag.buf);
+	return CLI_OK;
+}
+
+int online_object_pin(struct online_object *o)
+{
+	for (; o->pinned < o->plan->map_count; o->pinned++) {
+		const struct weir_plan_map *pm = &o->plan->maps[o->pinned];
+		char pin[WEIR_PATH_BYTES];
+		union bpf_attr attr = {
+			.pathname = (uintptr_t)pin,
+			.bpf_fd = (uint32_t)o->map_fds[o->pinned],
+		};
+		int err;
+
+		if (pm->pin != WEIR_PIN_BY_NAME || o->fates[o->pinned] != ONLINE_MAP_NEW)
+			continue;
+		pin_path(pm, pin);
+		err = call(BPF_OBJ_PIN, &attr);
+		if (err)
+			return cli_fail("map %s: pinning at %s: %s", pm->name, pin,
+					online_why(err));
+	}
+	return CLI_OK;
+}
+
+static void unpin(struct online_object *o)
+{
+	for (uint32_t i = 0; i < o->pinned; i++) {
+		char pin[WEIR_PATH_BYTES];
+
+		if (o->plan->maps[i].pin != WEIR_PIN_BY_NAME || o->fates[i] != ONLINE_MAP_NEW)
+			continue;
+		pin_path(&o->plan->maps[i], pin);
+		weir_client_unpin(pin, NULL);
+	}
 }
 
 void online_object_free(struct online_object *o)
 {
+	if (!o->plan)
+		return;
+	if (!o->committed)
+		unpin(o);
 	for (uint32_t i = 0; o->map_fds && i < o->plan->map_count; i++)
 		weir_cleanup_close(&o->map_fds[i]);
 	for (uint32_t i = 0; o->prog_fds && i < o->plan->prog_count; i++)
 		weir_cleanup_close(&o->prog_fds[i]);
-	if (o->plan)
-		weir_cleanup_close(&o->btf_fd);
+	weir_cleanup_close(&o->btf_fd);
 	free(o->map_fds);
 	free(o->prog_fds);
 	free(o->fates);
 	weir_plan_free(&o->plan);
-}
-
-int online_object_prog(const struct online_object *o, const char *name)
-{
-	uint32_t loaded = 0;
-	int found = -1;
-
-	for (uint32_t i = 0; i < o->plan->prog_count; i++) {
-		if (o->prog_fds[i] < 0)
-			continue;
-		if (name && !strcmp(o->plan->progs[i].name, name))
-			return (int)i;
-		loaded++;
-		found = (int)i;
-	}
-	if (!name && loaded == 1)
-		return found;
-	fputs("weirctl: choose a program with --program:", stderr);
-	for (uint32_t i = 0; i < o->plan->prog_count; i++)
-		fprintf(stderr, " %s", o->plan->progs[i].name);
-	fputc('\n', stderr);
-	return -1;
 }
