@@ -118,7 +118,8 @@ class Bpf:
         return v.raw
 
     def delete(self, fd, key):
-        self.ok(MAP_DELETE, self.elem(fd, buffer(key)))
+        k = buffer(key)
+        self.ok(MAP_DELETE, self.elem(fd, k))
 
     def keys(self, fd, size):
         at, out = None, []
@@ -195,6 +196,7 @@ class Bpf:
 
 
 def buffer(data):
+    """Memory for a call; the caller keeps it until the call is done."""
     return ctypes.create_string_buffer(bytes(data), len(data))
 
 

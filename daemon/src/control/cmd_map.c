@@ -71,8 +71,6 @@ static int create_def(struct request *rq, struct weir_map_def *def, struct btf_o
 				 "value_type_btf_obj_fd must be 0");
 	if ((a->map_flags & BPF_F_RDONLY) && (a->map_flags & BPF_F_WRONLY))
 		return -EINVAL;
-	if (!(a->map_flags & BPF_F_NUMA_NODE) && a->numa_node)
-		return -EINVAL;
 	err = weir_map_def_check(def, &rq->diag);
 	if (!err)
 		err = weir_obj_name_copy(def->name, a->map_name);
@@ -83,8 +81,6 @@ static int create_def(struct request *rq, struct weir_map_def *def, struct btf_o
 		return err;
 	if (((struct btf_obj *)obj)->kernel)
 		return -EACCES;
-	if (def->type == BPF_MAP_TYPE_PROG_ARRAY)
-		return -ENOTSUPP;
 	err = btf_ids_check(def, ((struct btf_obj *)obj)->btf);
 	if (!err)
 		*btf = (struct btf_obj *)obj;
@@ -195,15 +191,15 @@ static int map_of(struct request *rq, uint32_t slot, uint32_t want, struct map_o
 	if (err)
 		return err;
 	have = token->rights;
-	if (!(rq->conn->client->role & WEIR_ROLE_BIT_ADMIN))
+	if (!(rq->conn->client->role & WEIR_ROLE_BIT_ADMIN)) {
 		have &= TOKEN_READ;
+		if (token->rights & want & ~have)
+			weir_denied(rq->conn->control, rq->conn->client, rq->command->name);
+	}
 	if (__atomic_load_n(&((struct map_obj *)obj)->map->frozen, __ATOMIC_ACQUIRE))
 		have &= ~(uint32_t)TOKEN_WRITE;
-	if ((have & want) != want) {
-		if ((token->rights & want) == want)
-			weir_denied(rq->conn->control, rq->conn->client, rq->command->name);
+	if ((have & want) != want)
 		return -EPERM;
-	}
 	*out = (struct map_obj *)obj;
 	return 0;
 }
@@ -378,18 +374,13 @@ int weir_cmd_map_next_key(struct request *rq)
 	return err;
 }
 
+/* A map frozen already may not be written, so it is EPERM as on Linux. */
 int weir_cmd_map_freeze(struct request *rq)
 {
-	struct token *token;
-	struct obj *obj;
-	int err;
+	struct map_obj *m;
+	int err = map_of(rq, rq->attr.bpf.map_fd, TOKEN_WRITE, &m);
 
-	err = weir_slot_obj(rq->conn, rq->attr.bpf.map_fd, WEIR_OBJECT_MAP, &obj, &token);
-	if (err)
-		return err;
-	if (!(token->rights & TOKEN_WRITE) || !(rq->conn->client->role & WEIR_ROLE_BIT_ADMIN))
-		return -EPERM;
-	return ((struct map_obj *)obj)->map->ops->ctl_freeze(((struct map_obj *)obj)->map);
+	return err ? err : m->map->ops->ctl_freeze(m->map);
 }
 
 /* ---- weir's own: all slots in view ---- */

@@ -240,7 +240,7 @@ int weir_cmd_info(struct request *rq)
 
 	err = weir_slot_obj(rq->conn, a->info.bpf_fd, WEIR_OBJECT_ANY, &obj, NULL);
 	if (err)
-		return err;
+		return err == -EBADF ? -EBADFD : err; /* this command alone, on Linux */
 	if (given > WEIR_ATTR_SIZE_MAX)
 		return -E2BIG;
 	if (given && (!p || rq->in.s[WEIR_SEC_INFO].bytes != given))

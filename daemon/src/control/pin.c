@@ -150,8 +150,8 @@ int weir_cmd_obj_pin(struct request *rq)
 	if (a->file_flags || *(const uint32_t *)(rq->attr.bytes + 16))
 		return -EINVAL;
 	err = weir_slot_obj(rq->conn, a->bpf_fd, WEIR_OBJECT_ANY, &obj, NULL);
-	if (!err && obj->kind == WEIR_OBJECT_BTF)
-		err = -EINVAL;
+	if (err == -EBADF || (!err && obj->kind == WEIR_OBJECT_BTF))
+		err = -EINVAL; /* Linux tries one kind after the other */
 	if (!err)
 		err = path_read(rq, path);
 	if (!err)

@@ -42,11 +42,10 @@ static int attr_check(struct request *rq)
 	if (!a->insn_cnt || a->insn_cnt > WEIR_MAX_INSNS)
 		return weir_fail(&rq->diag, -E2BIG, "prog_load: %u instructions: expected 1 to %d",
 				 a->insn_cnt, WEIR_MAX_INSNS);
-	if (a->attach_prog_fd && a->attach_prog_fd != WEIR_SLOT_NOT_OBJECT)
-		return a->attach_prog_fd == WEIR_SLOT_BADF ? -EBADF : -EINVAL;
-	if (a->attach_btf_id || a->prog_ifindex)
+	if (a->attach_prog_fd || a->attach_btf_id || a->prog_ifindex)
 		return weir_fail(&rq->diag, -EINVAL,
-				 "prog_load: attach_btf_id and prog_ifindex must be 0");
+				 "prog_load: attach_prog_fd, attach_btf_id and prog_ifindex must "
+				 "be 0");
 	if (!rq->in.s[WEIR_SEC_INSNS].p ||
 	    rq->in.s[WEIR_SEC_INSNS].bytes != a->insn_cnt * sizeof(struct bpf_insn))
 		return -EFAULT;
