@@ -51,8 +51,7 @@ int weir_daemon_check(const struct weir_config *config, struct weir_diag *diag)
 
 static uint32_t slots_for(const struct weir_config *config)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_CONF);
-	uint32_t possible = cpus > 0 ? (uint32_t)cpus : 1;
+	uint32_t possible = weir_possible_cpus();
 
 	return weir_max(possible, (uint32_t)config->workers.len + 1);
 }

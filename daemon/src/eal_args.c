@@ -13,6 +13,7 @@
 /* af_packet: what TPACKET_V2 puts in front of an Ethernet frame in its slot. */
 #define AF_PACKET_FRAME_HEAD_BYTES 66
 #define AF_PACKET_BLOCK_BYTES      (1U << 17)
+#define AF_PACKET_SLOT_BYTES       2048 /* the driver's default */
 #define AF_PACKET_BLOCKS           32
 #define FRAME_OVERHEAD_BYTES       (14 + 2 * 4) /* Ethernet and two VLAN tags */
 
@@ -181,6 +182,23 @@ static bool devargs_interface(const struct weir_config_port *port, uint32_t idx,
 			AF_PACKET_BLOCKS * (block / slot));
 }
 
+static bool is_af_packet(const char *device)
+{
+	return !strncmp(device, "net_af_packet", 13) || !strncmp(device, "eth_af_packet", 13);
+}
+
+/* The same driver by its own arguments: what its slots hold is then what it can take whole. */
+static void devargs_find_slots(struct weir_devargs *out)
+{
+	const char *at = strstr(out->text, ",framesz=");
+	unsigned long slot = at ? strtoul(at + 9, NULL, 10) : AF_PACKET_SLOT_BYTES;
+
+	if (!is_af_packet(out->text) || slot > UINT16_MAX || slot <= AF_PACKET_FRAME_HEAD_BYTES)
+		return;
+	out->frame_bytes = (uint32_t)slot - AF_PACKET_FRAME_HEAD_BYTES - 1;
+	out->room_bytes = (uint32_t)slot;
+}
+
 /* Devices that name a kernel interface: taking that one away matters as much as taking a NIC. */
 static void devargs_find_interface(struct weir_devargs *out)
 {
@@ -215,6 +233,7 @@ int weir_devargs_build(const struct weir_config_port *port, uint32_t port_idx, u
 			snprintf(out->name, sizeof(out->name), "%.*s",
 				 (int)strcspn(port->device, ","), port->device);
 		devargs_find_interface(out);
+		devargs_find_slots(out);
 		break;
 	case WEIR_CONFIG_PORT_PCAP: ok = devargs_pcap(port, port_idx, out); break;
 	case WEIR_CONFIG_PORT_TAP:

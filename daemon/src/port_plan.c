@@ -12,6 +12,7 @@
 #define MTU_DEFAULT_BYTES 1500
 #define MTU_PCAP_MAX      9710 /* longer frames come in segments and are joined when needed */
 #define FRAME_HEAD_BYTES  14
+#define VLAN_TAG_BYTES    4
 
 static int plan_interface(struct weir_port *port, const struct weir_config *config,
 			  const struct weir_config_port *cfg, struct weir_diag *diag)
@@ -64,6 +65,25 @@ static int plan_pcap(struct weir_port *port, const struct weir_config *config,
 		port->mtu = weir_max(port->mtu,
 				     weir_min(longest - FRAME_HEAD_BYTES, (uint32_t)MTU_PCAP_MAX));
 	return 0;
+}
+
+/* A driver whose slots are smaller than a frame cuts it without a word: better not at all. */
+static int check_slots(const struct weir_port *port, const struct weir_config *config,
+		       const struct weir_config_port *cfg, struct weir_diag *diag)
+{
+	uint32_t mtu = port->mtu, need;
+
+	if (!port->dev.frame_bytes)
+		return 0;
+	if (cfg->kind == WEIR_CONFIG_PORT_VDEV)
+		weir_interface_mtu(port->dev.interface, &mtu);
+	need = mtu + FRAME_HEAD_BYTES + VLAN_TAG_BYTES;
+	if (port->dev.frame_bytes >= need)
+		return 0;
+	return weir_config_fail(config, &cfg->device, diag, -EINVAL,
+				"port %s: frames of %s have up to %u bytes, its slots hold %u; "
+				"expected a larger framesz, or the short form interface:",
+				cfg->name, port->dev.interface, need, port->dev.frame_bytes);
 }
 
 /* Taking the device that the host is reached through cuts off whoever configures it. */
@@ -128,6 +148,11 @@ int weir_port_plan(struct weir_port *port, const struct weir_config *config, uin
 	if (rc)
 		return rc;
 	rc = weir_devargs_build(cfg, idx, port->mtu, &port->dev, diag);
+	if (rc)
+		return rc;
+	if (port->dev.frame_bytes)
+		port->fixups |= WEIR_FIXUP_VLAN | WEIR_FIXUP_CUT;
+	rc = check_slots(port, config, cfg, diag);
 	if (rc)
 		return rc;
 	port->present = true; /* as far as can be seen before EAL */

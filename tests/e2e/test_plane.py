@@ -317,6 +317,20 @@ def test_a_frame_beyond_the_mtu_is_dropped_whole(netns, tmp_path):
 
 
 @needs_root
+def test_slots_smaller_than_the_mtu_are_refused(netns, tmp_path):
+    veth(netns, "wa", 3000)
+    text = "version: 1\nports:\n  - {name: a, device: 'net_af_packet0,iface=wa%s'}\n"
+    weird = InNamespace(netns, tmp_path, text % "")
+    assert weird.process.wait(10) == 1
+    assert "up to 3018 bytes, its slots hold 1981" in weird.log
+    twin = tmp_path / "twin"
+    twin.mkdir()
+    weird = InNamespace(netns, twin, text % ",framesz=4096,blocksz=65536,framecnt=256")
+    wait_up(weird)
+    assert weird.stop() == 0
+
+
+@needs_root
 def test_tap_to_kernel(netns, tmp_path):
     veth(netns, "wa")
     weird = InNamespace(netns, tmp_path, "version: 1\nports:\n"

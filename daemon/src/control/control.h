@@ -80,6 +80,9 @@ void weir_control_stop(struct weir_control **control);
 /* No new connections or requests from here on; objects stay. Idempotent. */
 void weir_control_close_socket(struct weir_control *control);
 
+/* Of the host, as libbpf counts them: per-CPU values are transferred for so many. Any thread. */
+uint32_t weir_possible_cpus(void);
+
 /* For weir_plane_opts.on_budget_detach; arg is a `struct weir_control **` (may hold NULL). */
 void weir_control_on_budget_detach(void *arg, uint32_t port, enum weir_hook hook, uint32_t priority,
 				   struct weir_plane_prog *prog, struct weir_plane_prog *restored);

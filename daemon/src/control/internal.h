@@ -366,7 +366,6 @@ void weir_trace_add(struct trace_ring *trace, const char *line, size_t len_bytes
 /* Binds and listens. *out is the listening descriptor. */
 int weir_socket_listen(const char *path, uint32_t mode, const char *group, struct weir_diag *diag,
 		       int *out);
-uint32_t weir_possible_cpus(void);
 uint64_t weir_clock_ns(void); /* monotonic */
 uint64_t weir_realtime_ns(void);
 

@@ -83,6 +83,23 @@ static void devargs__forms(void **state)
 	assert_string_equal(d.text, "net_pcap1000,rx_pcap=/d/in.pcap,tx_pcap=/o.pcap");
 }
 
+/* Written out, the driver's slots are what they are; what they cannot hold is known. */
+static void devargs__slots_of_a_device(void **state)
+{
+	struct weir_devargs d;
+
+	devargs__one("version: 1\nports:\n  - {name: a, device: 'net_af_packet0,iface=e'}\n", 0,
+		     &d);
+	assert_int_equal(d.frame_bytes, 1981);
+	devargs__one("version: 1\nports:\n"
+		     "  - {name: a, device: 'net_af_packet0,iface=e,framesz=16384'}\n",
+		     0, &d);
+	assert_int_equal(d.frame_bytes, 16317);
+	assert_int_equal(d.room_bytes, 16384);
+	devargs__one("version: 1\nports:\n  - {name: a, device: 'net_null0'}\n", 0, &d);
+	assert_int_equal(d.frame_bytes, 0);
+}
+
 /* Whatever the MTU: a whole frame with two tags leaves a byte of its slot free. */
 static void devargs__slots_hold_the_mtu(void **state)
 {
@@ -113,6 +130,7 @@ int main(void)
 		cmocka_unit_test(args__virtual_devices_need_no_pci),
 		cmocka_unit_test(args__pci_devices_are_the_only_ones),
 		cmocka_unit_test(devargs__forms),
+		cmocka_unit_test(devargs__slots_of_a_device),
 		cmocka_unit_test(devargs__slots_hold_the_mtu),
 	};
 

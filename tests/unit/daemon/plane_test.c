@@ -189,6 +189,33 @@ static void plane__budget_restores_the_previous(void **state)
 	assert_int_equal(l.rx, test_prog_runs(good) + test_prog_runs(bad));
 }
 
+/* The other queue's worker goes on while one is within a run that does not end by itself. */
+static void plane__budget_costs_no_other_queue(void **state)
+{
+	struct weir_attach_spec first = {.queues = 1};
+	struct weir_plane_worker_info before, after;
+	struct test_plane *t = *state;
+	struct test_prog *bad = test_prog_new(2, BPF_PROG_TYPE_XDP, forever);
+	uint64_t least = UINT64_MAX;
+
+	test_plane_start(t, NULL,
+			 "version: 1\nworkers: 2\nrun-budget: 20ms\nports:\n"
+			 "  - {name: a, device: net_null0, rx-queues: 2, workers: [0, 1]}\n");
+	weir_plane_run(t->plane);
+	test_run_ms(t, 20);
+	assert_int_equal(weir_plane_attach(t->plane, &first, 0, &bad->p, NULL), 0);
+	weir_plane_worker_info(t->plane, 1, &before);
+	while (!t->budget_detaches) {
+		test_run_ms(t, 10);
+		weir_plane_worker_info(t->plane, 1, &after);
+		least = weir_min(least, after.packets - before.packets);
+		before = after;
+	}
+	assert_true(least > 0);
+	test_stop(t);
+	assert_in_range(test_ledger(t, 0).aborted_budget, 3, 4);
+}
+
 static const uint32_t lens[] = {14,   60,   64,   1514, 1518,  1600,  2034,  2048, 4000,
 				9014, 9710, 9724, 9725, 20000, 65407, 65408, 65535};
 
@@ -527,6 +554,7 @@ int main(int argc, char **argv)
 		CASE(plane__replace_under_load),
 		CASE(plane__tx_queue_shared_by_ring),
 		CASE(plane__budget_restores_the_previous),
+		CASE(plane__budget_costs_no_other_queue),
 		CASE(plane__long_packets_are_never_cut),
 		CASE(plane__frags),
 		CASE(plane__moved_ends_are_kept),
