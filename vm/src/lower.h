@@ -46,6 +46,7 @@ struct lower {
 	int err;
 	uint32_t ok_idx; /* what is being lowered */
 	uint32_t subprog;
+	uint32_t kept_slots;     /* 8-byte slots below the subprog's stack that keep their value */
 	uint32_t scratch_slots;  /* 8-byte slots below the subprog's stack, most used at once */
 	uint32_t *low_start;     /* per ok instruction; UINT32_MAX: dropped */
 	uint32_t *subprog_start; /* per ok subprog; UINT32_MAX: dropped */
@@ -83,6 +84,8 @@ void lower_call_fn(struct lower *l, weir_helper_fn fn, const char *name);
 void lower_budget(struct lower *l);
 uint32_t lower_label_new(struct lower *l);
 void lower_label_here(struct lower *l, uint32_t label);
+/* The stack offset (from R10) of the counter that may_goto counts down (kept slot 0). */
+int16_t lower_counter(struct lower *l);
 /* The stack offset (from R10) of scratch slot n of this subprog. Slots hold nothing across
  * instructions of the ok. */
 int16_t lower_scratch(struct lower *l, uint32_t n);
@@ -98,6 +101,9 @@ void lower_ld_pkt(struct lower *l, const struct bpf_insn *insn);
 void lower_ld_pkt_stub(struct lower *l, const struct lower_stub *stub);
 void lower_helper_call(struct lower *l, const struct bpf_insn *insn);
 void lower_loop(struct lower *l);
+/* At the start of a subprog with may_goto: sets the counter. */
+void lower_may_goto_start(struct lower *l);
+void lower_may_goto(struct lower *l, uint32_t ok_target);
 void lower_ld_imm64(struct lower *l, const struct bpf_insn *insn);
 
 #endif

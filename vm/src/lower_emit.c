@@ -96,8 +96,20 @@ void lower_label_here(struct lower *l, uint32_t label)
 		l->labels.v[label] = (uint32_t)l->insns.len;
 }
 
+static int16_t slot_below_stack(const struct lower *l, uint32_t n)
+{
+	uint32_t stack = (uint32_t)weir_align_up(l->ok->subprogs[l->subprog].stack_bytes, 8);
+
+	return (int16_t)(-(int32_t)stack - 8 * ((int32_t)n + 1));
+}
+
+int16_t lower_counter(struct lower *l)
+{
+	return slot_below_stack(l, 0);
+}
+
 int16_t lower_scratch(struct lower *l, uint32_t n)
 {
 	l->scratch_slots = weir_max(l->scratch_slots, n + 1);
-	return (int16_t)(-(int32_t)l->ok->subprogs[l->subprog].stack_bytes - 8 * ((int32_t)n + 1));
+	return slot_below_stack(l, l->kept_slots + n);
 }

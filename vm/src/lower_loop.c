@@ -77,3 +77,30 @@ void lower_loop(struct lower *l)
 		lower_emit(l, LOWER_LDX(BPF_DW, BPF_REG_6 + i, BPF_REG_10, lower_scratch(l, i)));
 	lower_label_here(l, out);
 }
+
+/*
+ * may_goto jumps once a count of passes is used up, as Linux's does without its clock: the run
+ * budget bounds the time. There is no register to count in, so R0 lends itself.
+ */
+void lower_may_goto_start(struct lower *l)
+{
+	l->kept_slots = 1;
+	lower_emit(l, LOWER_INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, lower_counter(l),
+				 WEIR_MAX_LOOPS));
+}
+
+void lower_may_goto(struct lower *l, uint32_t ok_target)
+{
+	int16_t counter = lower_counter(l), saved = lower_scratch(l, 0);
+	uint32_t go_on = lower_label_new(l);
+
+	lower_emit(l, LOWER_STX(BPF_DW, BPF_REG_10, BPF_REG_0, saved));
+	lower_emit(l, LOWER_LDX(BPF_DW, BPF_REG_0, BPF_REG_10, counter));
+	lower_jump(l, LOWER_JMP_K(BPF_JNE, BPF_REG_0, 0, 0), LOWER_TO_LABEL, go_on);
+	lower_emit(l, LOWER_LDX(BPF_DW, BPF_REG_0, BPF_REG_10, saved));
+	lower_jump(l, LOWER_JA(0), LOWER_TO_OK, ok_target);
+	lower_label_here(l, go_on);
+	lower_emit(l, LOWER_ALU_K(BPF_SUB, BPF_REG_0, 1));
+	lower_emit(l, LOWER_STX(BPF_DW, BPF_REG_10, BPF_REG_0, counter));
+	lower_emit(l, LOWER_LDX(BPF_DW, BPF_REG_0, BPF_REG_10, saved));
+}

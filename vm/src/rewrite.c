@@ -34,8 +34,6 @@ static void lower_branch(struct lower *l, const struct bpf_insn *insn)
 	int64_t target = (int64_t)l->ok_idx + 1 + (is_long ? insn->imm : insn->off);
 	bool always = BPF_OP(insn->code) == BPF_JA || aux->branch == WEIR_BRANCH_ALWAYS;
 
-	if (BPF_OP(insn->code) == BPF_JCOND)
-		return lower_broken(l, "may_goto");
 	if (!always && aux->branch == WEIR_BRANCH_NEVER)
 		return;
 	if (target < 0 || target >= l->ok->raw.insn_count || !l->ok->aux[target].seen)
@@ -44,6 +42,8 @@ static void lower_branch(struct lower *l, const struct bpf_insn *insn)
 		lower_budget(l);
 	if (always && target == (int64_t)l->ok_idx + 1)
 		return;
+	if (BPF_OP(insn->code) == BPF_JCOND && !always)
+		return lower_may_goto(l, (uint32_t)target);
 	lower_jump(l, always ? LOWER_JA(0) : *insn, LOWER_TO_OK, (uint32_t)target);
 }
 
@@ -82,6 +82,16 @@ static void lower_insn(struct lower *l, const struct bpf_insn *insn)
 	lower_emit(l, *insn);
 }
 
+static bool has_may_goto(const struct weir_prog_ok *ok, uint32_t start, uint32_t end)
+{
+	for (uint32_t i = start; i < end; i++) {
+		if (ok->aux[i].seen && ok->raw.insns[i].code == (BPF_JMP | BPF_JCOND))
+			return true;
+		i += is_ld_imm64(&ok->raw.insns[i]);
+	}
+	return false;
+}
+
 static void lower_subprog(struct lower *l, uint32_t idx)
 {
 	const struct weir_prog_ok *ok = l->ok;
@@ -89,9 +99,12 @@ static void lower_subprog(struct lower *l, uint32_t idx)
 		idx + 1 < ok->subprog_count ? ok->subprogs[idx + 1].start : ok->raw.insn_count;
 
 	l->subprog = idx;
-	l->scratch_slots = 0;
+	l->kept_slots = l->scratch_slots = 0;
 	l->stubs.len = 0;
 	l->subprog_start[idx] = (uint32_t)l->insns.len;
+	l->ok_idx = ok->subprogs[idx].start;
+	if (has_may_goto(ok, l->ok_idx, end))
+		lower_may_goto_start(l);
 	for (uint32_t i = ok->subprogs[idx].start; i < end && !l->err; i++) {
 		const struct bpf_insn *insn = &ok->raw.insns[i];
 
@@ -106,8 +119,8 @@ static void lower_subprog(struct lower *l, uint32_t idx)
 		l->ok_idx = l->stubs.v[i].ok_idx;
 		lower_ld_pkt_stub(l, &l->stubs.v[i]);
 	}
-	l->subprog_stack[idx] =
-		(uint32_t)weir_align_up(ok->subprogs[idx].stack_bytes, 8) + 8 * l->scratch_slots;
+	l->subprog_stack[idx] = (uint32_t)weir_align_up(ok->subprogs[idx].stack_bytes, 8) +
+				8 * (l->kept_slots + l->scratch_slots);
 	if (l->insns.len > LOW_INSNS_MAX && !l->err)
 		l->err = weir_fail(l->diag, -E2BIG,
 				   "rewrite: more than %u instructions after lowering",
