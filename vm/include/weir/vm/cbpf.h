@@ -16,8 +16,8 @@
 
 /*
  * Converts a filter (borrowed for the call) and fills *out with a program of type SOCKET_FILTER
- * named `name` (cut to fit); the caller owns it (weir_prog_raw_clear). Semantics are Linux's: 32-bit
- * registers, a load outside the packet or a division by X = 0 returns 0. Any thread.
+ * named `name` (cut to fit); the caller owns it (weir_prog_raw_clear). Semantics are Linux's:
+ * 32-bit registers, a load outside the packet or a division by X = 0 returns 0. Any thread.
  *
  * 0; -EINVAL (what Linux refuses with it, and the ancillary loads nla, nlan and poff, which weir
  * does not have), with the instruction's number; -ENOMEM. *out is untouched on failure.

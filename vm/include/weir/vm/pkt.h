@@ -42,8 +42,8 @@ struct weir_pkt {
 	uint8_t *data_meta;
 	uint8_t *hard_start;
 	uint8_t *hard_end;
-	uint32_t rest_len; /* bytes in the segments behind the first */
-	uint32_t has_frags; /* the program may see a first segment only */
+	uint32_t rest_len;              /* bytes in the segments behind the first */
+	uint32_t has_frags;             /* the program may see a first segment only */
 	const struct weir_pkt_ops *ops; /* NULL: flat, one segment, nothing can grow */
 	void *backend;
 };
@@ -62,9 +62,9 @@ void weir_pkt_init_flat(struct weir_pkt *pkt, uint8_t *buf, uint32_t buf_bytes, 
 
 /*
  * Move an edge of the packet by delta bytes, with the limits of Linux's bpf_xdp_adjust_head, _meta
- * and _tail. Head: negative grows; metadata moves along. Meta: negative grows. Tail: positive grows,
- * new bytes are zero; a packet of several segments is linearised first. 0; -EINVAL (out of room, too
- * short); -EACCES (metadata size). The packet is as before on failure.
+ * and _tail. Head: negative grows; metadata moves along. Meta: negative grows. Tail: positive
+ * grows, new bytes are zero; a packet of several segments is linearised first. 0; -EINVAL (out of
+ * room, too short); -EACCES (metadata size). The packet is as before on failure.
  */
 int weir_pkt_adjust_head(struct weir_pkt *pkt, int32_t delta);
 int weir_pkt_adjust_meta(struct weir_pkt *pkt, int32_t delta);
@@ -128,7 +128,7 @@ int weir_skb_load(const struct weir_skb_ctx *skb, int64_t off, void *to, uint32_
 /* One row a context field: which bytes of Linux's context it is and where the run time has it. */
 enum weir_ctx_field_kind {
 	WEIR_CTX_SCALAR,
-	WEIR_CTX_DATA,	    /* 32-bit field, loads as a packet pointer */
+	WEIR_CTX_DATA, /* 32-bit field, loads as a packet pointer */
 	WEIR_CTX_DATA_END,
 	WEIR_CTX_DATA_META,
 	WEIR_CTX_LEN, /* computed: data_end - data + rest_len */
@@ -137,8 +137,8 @@ enum weir_ctx_field_kind {
 
 struct weir_ctx_field {
 	const char *name;
-	uint16_t off;	  /* in struct xdp_md / __sk_buff, bytes */
-	uint16_t bytes;	  /* of the field there */
+	uint16_t off;     /* in struct xdp_md / __sk_buff, bytes */
+	uint16_t bytes;   /* of the field there */
 	uint16_t run_off; /* in the run-time context */
 	uint16_t run_bytes;
 	uint8_t kind;  /* enum weir_ctx_field_kind */
