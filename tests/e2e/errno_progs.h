@@ -120,6 +120,30 @@ CASE(load__map_value_of_hash)
 	return load_map_insn(w, 2, w->hash, 0, NULL);
 }
 
+static int load_value_of_one(struct world *w, int32_t off)
+{
+	int map = map_new(w->bpf, BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	int ret = load_map_insn(w, 2, map, off, NULL);
+
+	close(map);
+	return ret;
+}
+
+CASE(load__map_value_of_one)
+{
+	return load_value_of_one(w, 7);
+}
+
+CASE(load__map_value_of_one_beyond)
+{
+	return load_value_of_one(w, 8);
+}
+
+CASE(load__map_value_of_one_before)
+{
+	return load_value_of_one(w, -1);
+}
+
 CASE(load__map_idx)
 {
 	return load_map_insn(w, 5, 0, 0, &w->hash);

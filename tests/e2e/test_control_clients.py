@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Clients that fork, die, stall, lie, or belong to somebody else."""
 
-import array
 import errno
 import os
 import random
@@ -15,49 +14,11 @@ import pytest
 
 import bpfclient as b
 from conftest import BUILD
+from rawclient import (ATTR, STATUS, bind, connect, message, read_message, received_fds,
+                       section)
 from test_control import eventually
 
-HELLO, BIND, STATUS = 0x10000, 0x10001, 0x10002
-ATTR = 168
 TOOLS = BUILD / "tests" / "e2e"
-
-
-def message(cmd, attr=b"", body=b"", serial=1, magic=0x52494557, version=1, flags=0, result=0,
-            fds=0, attr_bytes=None, body_bytes=None):
-    pad = bytes(-len(attr) % 8)
-    return struct.pack("<IHHIIiIII", magic, version, flags, serial, cmd, result,
-                       len(attr) if attr_bytes is None else attr_bytes,
-                       len(body) if body_bytes is None else body_bytes, fds) + attr + pad + body
-
-
-def section(id, data):
-    return struct.pack("<II", id, len(data)) + data + bytes(-len(data) % 8)
-
-
-def connect(weird):
-    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    s.settimeout(10)
-    s.connect(weird.socket)
-    read_message(s)
-    return s
-
-
-def read_exact(s, n):
-    out = b""
-    while len(out) < n:
-        chunk = s.recv(n - len(out))
-        if not chunk:
-            raise EOFError
-        out += chunk
-    return out
-
-
-def read_message(s):
-    """(cmd, result, attr, body)"""
-    head = read_exact(s, 32)
-    _, _, _, _, cmd, result, attr, body, _ = struct.unpack("<IHHIIiIII", head)
-    rest = read_exact(s, attr + -attr % 8 + body)
-    return cmd, result, rest[:attr], rest[attr + -attr % 8:]
 
 
 def map_create_message(entries=4, name=b"raw"):
@@ -110,9 +71,8 @@ def test_client_killed_at_any_byte_leaves_nothing(weird, bpf):
     # The twin: it is a message that works.
     s = connect(weird)
     s.sendall(text)
-    fds = array.array("i")
     _, ancillary, _, _ = s.recvmsg(4096, socket.CMSG_SPACE(4))
-    fds.frombytes(ancillary[0][2])
+    fds = received_fds(ancillary)
     assert len(bpf.ids(b.MAP_NEXT_ID)) == 1
     os.close(fds[0])
     assert bpf.ids(b.MAP_NEXT_ID) == []
@@ -157,11 +117,7 @@ def test_slow_reader_gets_all_of_a_large_reply(weird, bpf):
     bpf.update(fd, bytes(4), value)
     s = connect(weird)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    s.sendmsg([message(BIND, fds=1)],
-              [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", fd))])
-    _, result, _, body = read_message(s)
-    assert result == 0
-    slot = struct.unpack_from("<I", body, 8)[0]
+    slot = bind(s, fd)
     attr = struct.pack("<IIQQQ", slot, 0, 1, 1, 0)
     s.sendall(message(b.MAP_LOOKUP, attr, section(1, bytes(4))))
     time.sleep(0.2)

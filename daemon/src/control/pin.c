@@ -195,8 +195,6 @@ int weir_cmd_obj_get(struct request *rq)
 		weir_denied(rq->conn->control, rq->conn->client, "a pin it may not open");
 		return -EACCES;
 	}
-	if (obj->kind != WEIR_OBJECT_MAP && a->file_flags)
-		return -EINVAL;
 	return weir_token_reply(rq, obj, rights);
 }
 

@@ -146,6 +146,21 @@ static int slot_of_insn(struct request *rq, const struct bpf_insn *insn, uint32_
 	return 0;
 }
 
+/* Addresses of values in instructions: arrays of one element only, as on Linux. */
+static int direct_value_check(const struct weir_map *map, int32_t off, struct weir_diag *log)
+{
+	if (map->def.type != BPF_MAP_TYPE_ARRAY)
+		return weir_fail(log, -EINVAL,
+				 "direct value access not supported for this map type\n");
+	if (map->def.max_entries != 1)
+		return -ENOTSUPP;
+	if (off < 0 || (uint32_t)off >= map->def.value_size)
+		return weir_fail(log, -EINVAL,
+				 "invalid access to map value pointer, value_size=%u off=%d\n",
+				 map->def.value_size, off);
+	return 0;
+}
+
 /* LD_IMM64 by descriptor or index → by index into the program's own maps. */
 static int maps_resolve(struct request *rq, struct prog_build *b, struct weir_diag *log)
 {
@@ -175,6 +190,12 @@ static int maps_resolve(struct request *rq, struct prog_build *b, struct weir_di
 		if (err)
 			return weir_fail(log, err, "insn %u: fd is not pointing to valid bpf_map\n",
 					 i);
+		if (insn->src_reg == BPF_PSEUDO_MAP_VALUE || insn->src_reg == IDX_VALUE)
+			err = direct_value_check(
+				((struct map_obj *)obj)->map,
+				i + 1 < raw->insn_count ? raw->insns[i + 1].imm : 0, log);
+		if (err)
+			return err;
 		err = weir_prog_map_use(b, (struct map_obj *)obj);
 		if (err < 0)
 			return weir_fail(log, err, "insn %u: more than %d maps\n", i,
