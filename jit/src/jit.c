@@ -49,8 +49,8 @@ static int install(struct x86_ctx *x, struct weir_codemem *mem, struct weir_diag
 		return err;
 	}
 	jc->mem = mem;
-	jc->code.image = jc->range.start;
-	jc->code.image_bytes = x->b.code.len;
+	jc->code.image = jc->range.start + X86_LEAD_BYTES;
+	jc->code.image_bytes = x->b.code.len - X86_LEAD_BYTES;
 	jc->code.entry =
 		(weir_entry_fn)(uintptr_t)(jc->range.start + x->b.labels.v[x->entry_label]);
 	jc->code.tail_entry = jc->range.start + x->b.labels.v[x->tail_label];

@@ -342,14 +342,11 @@ static bool fuse_lea(struct fuser *f, uint32_t at)
 	src = f->insns[mov].src;
 	if (written_in(f, mov, at, src) || (add->op == WEIR_OPI_ADD64_X && add->src == add->dst))
 		return false;
-	switch (add->op) {
-	case WEIR_OPI_ADD64_X:
+	if (add->op == WEIR_OPI_ADD64_X)
 		add->imm = add->src;
-		add->op = JIT_LEA64_X;
-		break;
-	case WEIR_OPI_SUB64_K: add->imm = -add->imm; /* fall through */
-	default: add->op = JIT_LEA64; break;
-	}
+	else if (add->op == WEIR_OPI_SUB64_K)
+		add->imm = -add->imm;
+	add->op = add->op == WEIR_OPI_ADD64_X ? (uint8_t)JIT_LEA64_X : (uint8_t)JIT_LEA64;
 	add->src = src;
 	remove_insn(f, mov);
 	return true;

@@ -14,8 +14,10 @@
 #include "ir.h"
 #include "x86_emit.h"
 
-#define X86_EXEC     R12
-#define X86_MAX_SAVE 6
+#define X86_EXEC       R12
+#define X86_MAX_SAVE   6
+/* Traps before the entry: checkers of function types (clang's, kCFI) look there. */
+#define X86_LEAD_BYTES 16
 
 extern const uint8_t x86_reg_of[16]; /* index: BPF register */
 

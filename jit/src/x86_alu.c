@@ -340,6 +340,11 @@ bool x86_emit_alu(struct x86_ctx *x, const struct jit_insn *insn)
 	unsigned int dst = x86_reg_of[insn->dst];
 	unsigned int src = x86_reg_of[insn->src];
 
-	return emit_convert(x, insn, dst, src) || emit_by_imm(x, insn, dst) ||
-	       emit_by_reg(x, insn, dst, src) || emit_division(x, insn, dst, src);
+	if (emit_convert(x, insn, dst, src))
+		return true;
+	/* Behind this are operations of the ISA table only. */
+	if (insn->op >= WEIR_OPI_COUNT)
+		return false;
+	return emit_by_imm(x, insn, dst) || emit_by_reg(x, insn, dst, src) ||
+	       emit_division(x, insn, dst, src);
 }

@@ -55,6 +55,8 @@ int x86_compile(struct x86_ctx *x, const struct jit_prog *prog, uint64_t near_lo
 	x->tail_label = x->entry_label + 2;
 	x->thunk_label = x->entry_label + 3;
 	x->abort_label = x->entry_label + 4;
+	for (int i = 0; i < X86_LEAD_BYTES; i++)
+		x86_byte(&x->b, 0xcc);
 	x86_emit_entry(x);
 	for (uint32_t i = 0; i < prog->func_count; i++)
 		emit_func(x, i);
