@@ -59,6 +59,14 @@ static void too_long(struct weir_worker *worker, struct weir_judged *judged, str
 	judged_discard(worker, judged, WEIR_VERDICT_DROP, m);
 }
 
+/* Is it as most are? One look while the header is read anyway; the others go through normalise().
+ */
+static inline bool is_odd(const struct weir_port *port, const struct rte_mbuf *m)
+{
+	return m->nb_segs > 1 || m->pkt_len > port->rx_max_bytes ||
+	       (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED);
+}
+
 /*
  * A packet leaves the driver as programs may see it, or is dropped here. Returns how many are left;
  * they are at the front of pkts.
@@ -71,12 +79,11 @@ static uint16_t normalise(struct weir_worker *worker, const struct weir_port *po
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
 
-		if ((port->fixups & WEIR_FIXUP_CUT) && m->pkt_len > port->dev.frame_bytes) {
+		if (m->pkt_len > port->rx_max_bytes) {
 			too_long(worker, judged, m);
 			continue;
 		}
-		if ((port->fixups & WEIR_FIXUP_VLAN) &&
-		    (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) && rte_vlan_insert(&m)) {
+		if ((m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) && rte_vlan_insert(&m)) {
 			too_long(worker, judged, m);
 			continue;
 		}
@@ -161,11 +168,13 @@ static void stats_add_burst(const struct weir_attach_entry *e, uint32_t slot,
 
 /*
  * The judges return how many packets they judged: all of them, or those up to the first overrun of
- * the run budget, so that a detach takes effect within a burst.
+ * the run budget, so that a detach takes effect within a burst. With `check` they also stop in
+ * front of an odd packet.
  */
 static inline __attribute__((always_inline)) uint16_t judge_loop(
-	struct weir_worker *worker, const struct weir_attach_entry *entry, struct rte_mbuf **pkts,
-	uint16_t n, struct weir_judged *judged, bool cold)
+	struct weir_worker *worker, const struct weir_port *port,
+	const struct weir_attach_entry *entry, struct rte_mbuf **pkts, uint16_t n,
+	struct weir_judged *judged, bool cold, bool check)
 {
 	/* A copy: the programs' stores might be to memory that the compiler takes for the entry. */
 	const struct weir_attach_entry e = *entry;
@@ -178,6 +187,8 @@ static inline __attribute__((always_inline)) uint16_t judge_loop(
 		struct rte_mbuf *m = pkts[i];
 		uint32_t verdict;
 
+		if (check && weir_unlikely(is_odd(port, m)))
+			break;
 		prefetch_packet(cold, pkts, i, n);
 		bytes += m->pkt_len;
 		weir_pkt_from_mbuf(&ctx->pkt, m);
@@ -190,16 +201,18 @@ static inline __attribute__((always_inline)) uint16_t judge_loop(
 
 static uint16_t judge_one(struct weir_worker *worker, const struct weir_port *port,
 			  const struct weir_attach_entry *entry, struct rte_mbuf **pkts, uint16_t n,
-			  struct weir_judged *judged)
+			  struct weir_judged *judged, bool check)
 {
 	uint16_t before[WEIR_VERDICT_COUNT + 1], done;
 
 	memcpy(before, judged->count, sizeof(judged->count));
 	before[WEIR_VERDICT_COUNT] = judged->unknown;
-	if (port->cold_data)
-		done = judge_loop(worker, entry, pkts, n, judged, true);
+	if (check)
+		done = judge_loop(worker, port, entry, pkts, n, judged, false, true);
+	else if (port->cold_data)
+		done = judge_loop(worker, port, entry, pkts, n, judged, true, false);
 	else
-		done = judge_loop(worker, entry, pkts, n, judged, false);
+		done = judge_loop(worker, port, entry, pkts, n, judged, false, false);
 	stats_add_burst(entry, worker->slot, judged, before);
 	return done;
 }
@@ -225,7 +238,7 @@ static uint32_t chain_xdp(struct weir_worker *worker, const struct weir_attach_q
 
 static uint16_t judge_chain(struct weir_worker *worker, struct weir_port *port, uint16_t queue,
 			    const struct weir_attach_queue *chain, struct rte_mbuf **pkts,
-			    uint16_t n, struct weir_judged *judged)
+			    uint16_t n, struct weir_judged *judged, bool check)
 {
 	const bool skb = chain->count[WEIR_HOOK_TC] || chain->count[WEIR_HOOK_TAP];
 	uint16_t i;
@@ -235,6 +248,8 @@ static uint16_t judge_chain(struct weir_worker *worker, struct weir_port *port, 
 		struct rte_mbuf *m = pkts[i];
 		uint32_t verdict;
 
+		if (check && is_odd(port, m))
+			break;
 		prefetch_packet(port->cold_data, pkts, i, n);
 		judged->bytes += m->pkt_len;
 		weir_pkt_from_mbuf(&worker->xdp.pkt, m);
@@ -253,13 +268,16 @@ static uint16_t judge_chain(struct weir_worker *worker, struct weir_port *port, 
 	return i;
 }
 
-static uint16_t judge_none(struct rte_mbuf **pkts, uint16_t n, struct weir_judged *judged)
+static uint16_t judge_none(const struct weir_port *port, struct rte_mbuf **pkts, uint16_t n,
+			   struct weir_judged *judged, bool check)
 {
-	for (uint16_t i = 0; i < n; i++) {
+	uint16_t i;
+
+	for (i = 0; i < n && !(check && is_odd(port, pkts[i])); i++) {
 		judged->bytes += pkts[i]->pkt_len;
 		judged_put(judged, WEIR_VERDICT_PASS, pkts[i]);
 	}
-	return n;
+	return i;
 }
 
 /* Redirects whose target is no port become drops; the others carry their port's number. */
@@ -364,30 +382,42 @@ static inline void judged_init(struct weir_judged *judged)
 	judged->bytes = 0;
 }
 
-/* Judges by the set of this moment; how many packets, from the front. */
+/* Does a program of the chain need to find all of a packet in one piece? */
+static bool wants_linear(const struct weir_attach_queue *chain)
+{
+	return chain->kind == WEIR_ATTACH_CHAIN ||
+	       (chain->kind == WEIR_ATTACH_XDP_ONE && !chain->chain[WEIR_HOOK_XDP]->has_frags);
+}
+
+/*
+ * Judges by the set of this moment; how many packets, from the front. Odd packets are made fit for
+ * this set's programs and no other's, so all of that happens in here.
+ */
 static uint16_t judge(struct weir_worker *worker, struct weir_port *port, uint16_t queue,
 		      struct rte_mbuf **pkts, uint16_t n, struct weir_judged *judged)
 {
 	const struct weir_attach_set *set = __atomic_load_n(&port->head->set, __ATOMIC_ACQUIRE);
 	const struct weir_attach_queue *chain = &set->queues[queue];
+	bool check = port->odd_packets;
+	uint16_t gone = 0;
 
-	if (port->fixups) {
-		bool linear = chain->kind == WEIR_ATTACH_CHAIN ||
-			      (chain->kind == WEIR_ATTACH_XDP_ONE &&
-			       !chain->chain[WEIR_HOOK_XDP]->has_frags);
-		uint16_t kept = normalise(worker, port, linear, pkts, n, judged);
+	if (check && is_odd(port, pkts[0])) {
+		uint16_t kept = normalise(worker, port, wants_linear(chain), pkts, n, judged);
 
-		if (kept < n) {
-			/* What is left moves to the end, where the caller goes on. */
-			memmove(&pkts[n - kept], pkts, kept * sizeof(*pkts));
-			return n - kept;
-		}
+		/* What is left moves to the end, where the caller goes on. */
+		gone = n - kept;
+		memmove(&pkts[gone], pkts, kept * sizeof(*pkts));
+		pkts += gone;
+		n = kept;
+		check = false;
 	}
 	switch (chain->kind) {
 	case WEIR_ATTACH_XDP_ONE:
-		return judge_one(worker, port, chain->chain[WEIR_HOOK_XDP], pkts, n, judged);
-	case WEIR_ATTACH_CHAIN: return judge_chain(worker, port, queue, chain, pkts, n, judged);
-	default: return judge_none(pkts, n, judged);
+		return gone +
+		       judge_one(worker, port, chain->chain[WEIR_HOOK_XDP], pkts, n, judged, check);
+	case WEIR_ATTACH_CHAIN:
+		return gone + judge_chain(worker, port, queue, chain, pkts, n, judged, check);
+	default: return gone + judge_none(port, pkts, n, judged, check);
 	}
 }
 
@@ -405,7 +435,7 @@ void weir_burst(struct weir_worker *worker, struct weir_port *port, uint16_t que
 	weir_ledger_end(row);
 	worker->xdp.ingress_ifindex = port->ifindex;
 	worker->xdp.rx_queue_index = queue;
-	/* Once, unless packets were dropped beforehand or a run was over its budget. */
+	/* Once, unless there are odd packets or a run was over its budget. */
 	for (uint16_t done = 0; done < n;) {
 		judged.overrun = false;
 		done += judge(worker, port, queue, &pkts[done], n - done, &judged);

@@ -30,27 +30,21 @@
 #define WEIR_BIG_ROOM_BYTES UINT16_MAX
 #define WEIR_IFINDEX_BASE   (1U << 24) /* ports without a kernel interface count from here */
 
-/* What a port's driver may hand over that the burst loop must not see; normalised before it. */
-enum weir_fixup {
-	WEIR_FIXUP_SEGMENTS = 1 << 0, /* packets in several segments */
-	WEIR_FIXUP_VLAN = 1 << 1,     /* the tag beside the data */
-	WEIR_FIXUP_CUT = 1 << 2,      /* frames longer than frame_bytes were cut */
-};
-
 struct weir_port {
 	uint32_t index;
 	uint16_t port_id; /* DPDK's */
 	bool present;
 	bool started;
-	bool probed;    /* by us: to be removed at the end */
-	uint8_t fixups; /* enum weir_fixup */
-	bool cold_data; /* packets are written by a device, not by the driver's copy */
+	bool probed;      /* by us: to be removed at the end */
+	bool odd_packets; /* the driver may hand over segments, tags beside the data, cut frames */
+	bool cold_data;   /* packets are written by a device, not by the driver's copy */
 	char name[64];
 	char state[16]; /* main */
 	struct weir_devargs dev;
 	enum weir_config_port_kind kind;
 	uint32_t ifindex;
 	uint32_t mtu;
+	uint32_t rx_max_bytes;          /* the driver cuts longer ones */
 	uint32_t tx_max_bytes;          /* longer ones cannot be sent */
 	uint32_t tx_segments_max_bytes; /* the same for packets of several segments */
 	uint16_t rx_queues, tx_queues;

@@ -103,18 +103,13 @@ static int check_default_route(const struct weir_port *port, const struct weir_c
 				cfg->name, interface);
 }
 
-static uint8_t fixups_of(const struct weir_config_port *cfg)
+/* All but the one virtual device that is known to make plain packets, and NICs, where scatter and
+ * VLAN stripping stay off. */
+static bool has_odd_packets(const struct weir_config_port *cfg)
 {
-	switch (cfg->kind) {
-	case WEIR_CONFIG_PORT_INTERFACE: return WEIR_FIXUP_VLAN | WEIR_FIXUP_CUT;
-	case WEIR_CONFIG_PORT_PCAP:
-	case WEIR_CONFIG_PORT_TAP: return WEIR_FIXUP_SEGMENTS;
-	case WEIR_CONFIG_PORT_VDEV:
-		/* The one virtual device that is known to make nothing but single segments. */
-		return strncmp(cfg->device, "net_null", 8) ? WEIR_FIXUP_SEGMENTS | WEIR_FIXUP_VLAN
-							   : 0;
-	default: return 0; /* scatter and VLAN stripping stay off */
-	}
+	if (cfg->kind == WEIR_CONFIG_PORT_VDEV)
+		return strncmp(cfg->device, "net_null", 8);
+	return cfg->kind != WEIR_CONFIG_PORT_PCI;
 }
 
 int weir_port_plan(struct weir_port *port, const struct weir_config *config, uint32_t idx,
@@ -134,7 +129,8 @@ int weir_port_plan(struct weir_port *port, const struct weir_config *config, uin
 	port->tx_descriptors = (uint16_t)weir_min(cfg->tx_descriptors, (uint32_t)UINT16_MAX);
 	port->mtu = cfg->mtu_bytes ? cfg->mtu_bytes : MTU_DEFAULT_BYTES;
 	port->pass_to = cfg->pass.to ? (int32_t)cfg->pass.port_idx : -1;
-	port->fixups = fixups_of(cfg);
+	port->odd_packets = has_odd_packets(cfg);
+	port->rx_max_bytes = UINT32_MAX;
 	port->cold_data = cfg->kind == WEIR_CONFIG_PORT_PCI;
 	port->ifindex = WEIR_IFINDEX_BASE + idx;
 	port->tx_max_bytes = port->tx_segments_max_bytes = UINT32_MAX;
@@ -151,7 +147,7 @@ int weir_port_plan(struct weir_port *port, const struct weir_config *config, uin
 	if (rc)
 		return rc;
 	if (port->dev.frame_bytes)
-		port->fixups |= WEIR_FIXUP_VLAN | WEIR_FIXUP_CUT;
+		port->rx_max_bytes = port->dev.frame_bytes;
 	rc = check_slots(port, config, cfg, diag);
 	if (rc)
 		return rc;
