@@ -17,6 +17,7 @@
 #include "weir/vm/interp.h"
 #include "weir/vm/isa.h"
 #include "weir/vm/unchecked.h"
+#include "weir/vm/verifier.h"
 
 struct options {
 	const char *memory;  /* hex; NULL: none */
@@ -37,6 +38,8 @@ static int hex_digit(int c)
 /* Byte pairs with any space between them. 0, -EINVAL, -ENOMEM. */
 static int parse_hex(const char *text, struct bytes *out)
 {
+	const char *start = text;
+
 	for (;;) {
 		int high, low;
 
@@ -169,6 +172,27 @@ static int with_length(const struct bytes *program, uint64_t memory_bytes, struc
 	return 0;
 }
 
+/* As an XDP program: R1 is its context then, so programs that use memory are refused. */
+static int verify(const struct bytes *program, struct weir_diag *diag)
+{
+	struct weir_prog_raw raw = {
+		.type = BPF_PROG_TYPE_XDP,
+		.license = "Dual BSD/GPL",
+		.insns = (struct bpf_insn *)program->v,
+		.insn_count = (uint32_t)(program->len / sizeof(struct bpf_insn)),
+	};
+	struct weir_verify_opts opts = {.role = WEIR_ROLE_ADMIN};
+	struct weir_reject reject = {.reason_id = "unknown"};
+	struct weir_prog_ok *ok = NULL;
+	int err = weir_verify(&raw, &opts, NULL, NULL, &reject, &ok);
+
+	weir_prog_ok_free(&ok);
+	if (err)
+		return weir_fail(diag, err, "insn %d: %s [%s]", (int)reject.insn_idx,
+				 reject.message, reject.reason_id);
+	return 0;
+}
+
 static int load(const struct options *opts, uint64_t memory_bytes, struct weir_diag *diag,
 		struct weir_prog_low **out)
 {
@@ -186,6 +210,8 @@ static int load(const struct options *opts, uint64_t memory_bytes, struct weir_d
 		err = weir_isa_check((const struct bpf_insn *)program.v,
 				     (uint32_t)(program.len / sizeof(struct bpf_insn)),
 				     WEIR_ISA_LOW, diag, &bad_idx);
+	if (!err && opts->verify)
+		err = verify(&program, diag);
 	if (!err)
 		err = with_length(&program, memory_bytes, &insns);
 	if (!err)
