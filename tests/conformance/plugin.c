@@ -49,8 +49,10 @@ static int parse_hex(const char *text, struct bytes *out)
 		high = hex_digit(text[0]);
 		low = high < 0 ? -1 : hex_digit(text[1]);
 		if (low < 0) {
-			fprintf(stderr, "weir-conformance: '%.8s' is no pair of hex digits\n",
-				text);
+			fprintf(stderr,
+				"weir-conformance: expected a pair of hex digits at character "
+				"%zu\n",
+				(size_t)(text - start));
 			return -EINVAL;
 		}
 		if (weir_vec_push(out, (uint8_t)(high << 4 | low)))
