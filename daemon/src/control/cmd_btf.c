@@ -52,7 +52,9 @@ static int btf_finish(struct btf_job *bj, struct request *rq)
 		return result;
 	}
 	obj->btf = weir_take(bj->btf);
-	result = weir_token_reply(rq, &obj->obj, TOKEN_READ | TOKEN_WRITE);
+	result = weir_obj_charge(&obj->obj, 2 * bj->size + sizeof(*obj)); /* bytes and index */
+	if (!result)
+		result = weir_token_reply(rq, &obj->obj, TOKEN_READ | TOKEN_WRITE);
 	weir_obj_put(&obj->obj);
 	return result;
 }

@@ -153,7 +153,7 @@ int weir_cmd_map_create(struct request *rq)
 	bytes = ((uint64_t)def.key_size + def.value_size + 64) * def.max_entries;
 	if (def.type == BPF_MAP_TYPE_PERCPU_ARRAY || def.type == BPF_MAP_TYPE_PERCPU_HASH)
 		bytes *= c->slots;
-	if (bytes > c->limits.memory_bytes - rq->conn->client->memory_bytes) {
+	if (bytes > c->limits.memory_bytes - rq->conn->client->user->memory_bytes) {
 		weir_denied(c, rq->conn->client, "map memory over the client's limit");
 		return weir_fail(&rq->diag, -ENOMEM, "map_create: over the client's memory limit");
 	}

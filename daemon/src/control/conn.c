@@ -43,10 +43,10 @@ static void conn_uncharge(struct conn *conn)
 
 	if (!conn->charged_bytes)
 		return;
-	conn->client->bytes_in_flight -= conn->charged_bytes;
+	conn->client->user->bytes_in_flight -= conn->charged_bytes;
 	conn->charged_bytes = 0;
 	for (other = conn->control->conns; other; other = other->next)
-		if (other->paused && other->client == conn->client) {
+		if (other->paused && other->client->user == conn->client->user) {
 			other->paused = false;
 			conn_update(other);
 		}
@@ -81,7 +81,7 @@ void weir_conn_close(struct conn *conn, const char *why)
 	weir_buf_free(&conn->out);
 	weir_buf_free(&conn->rq.out);
 	c->conn_count--;
-	conn->client->connections--;
+	conn->client->user->connections--;
 	weir_client_put(c, conn->client);
 	conn->source.dead = true;
 	conn->source.next_dead = c->dead;
@@ -231,6 +231,7 @@ static void take_fds(struct conn *conn, struct msghdr *mh)
 static int header_accept(struct conn *conn)
 {
 	struct weir_msg msg;
+	struct user *user = conn->client->user;
 	uint64_t bytes;
 	int err;
 
@@ -243,13 +244,13 @@ static int header_accept(struct conn *conn)
 		uint64_t room = conn->control->limits.bytes_in_flight;
 
 		/* A single message always fits, or it could never be sent. */
-		if (conn->client->bytes_in_flight && bytes + conn->client->bytes_in_flight > room) {
+		if (user->bytes_in_flight && bytes + user->bytes_in_flight > room) {
 			conn->paused = true;
 			conn_update(conn);
 			return 1;
 		}
 		conn->charged_bytes = bytes;
-		conn->client->bytes_in_flight += bytes;
+		user->bytes_in_flight += bytes;
 	}
 	conn->have_header = true;
 	conn->need = sizeof(msg) + bytes;
@@ -380,7 +381,7 @@ static int conn_new(struct weir_control *c, struct client *client, int fd, struc
 		conn->next->at = &conn->next;
 	c->conns = conn;
 	c->conn_count++;
-	client->connections++;
+	client->user->connections++;
 	client->refs++;
 	*out = conn;
 	return 0;
@@ -432,6 +433,37 @@ static void read_comm(pid_t pid, char comm[16])
 	fclose(f);
 }
 
+static struct user *user_get(struct weir_control *c, uint32_t uid)
+{
+	struct user *u;
+
+	for (u = c->users; u; u = u->next)
+		if (u->uid == uid) {
+			u->refs++;
+			return u;
+		}
+	u = calloc(1, sizeof(*u));
+	if (!u)
+		return NULL;
+	u->uid = uid;
+	u->refs = 1;
+	u->next = c->users;
+	c->users = u;
+	return u;
+}
+
+static void user_put(struct weir_control *c, struct user *user)
+{
+	struct user **at = &c->users;
+
+	if (--user->refs)
+		return;
+	while (*at != user)
+		at = &(*at)->next;
+	*at = user->next;
+	free(user);
+}
+
 static int client_get(struct weir_control *c, const struct ucred *cred, uint32_t role,
 		      struct client **out)
 {
@@ -444,8 +476,12 @@ static int client_get(struct weir_control *c, const struct ucred *cred, uint32_t
 			return 0;
 		}
 	cl = calloc(1, sizeof(*cl));
-	if (!cl)
+	if (cl)
+		cl->user = user_get(c, cred->uid);
+	if (!cl || !cl->user) {
+		free(cl);
 		return -ENOMEM;
+	}
 	cl->uid = cred->uid;
 	cl->gid = cred->gid;
 	cl->pid = cred->pid;
@@ -469,6 +505,7 @@ void weir_client_put(struct weir_control *c, struct client *client)
 		at = &(*at)->next;
 	*at = client->next;
 	c->client_count--;
+	user_put(c, client->user);
 	free(client);
 }
 
@@ -509,8 +546,11 @@ int weir_conn_accept(struct weir_control *c)
 	if (!role) {
 		weir_denied(c, client, "a connection: neither root nor in the group that may read");
 		verdict = -EPERM;
-	} else if (client->connections >= c->limits.connections ||
-		   c->conn_count >= c->limits.connections_total) {
+	} else if (client->user->connections >= c->limits.connections ||
+		   c->conn_count >= (role & WEIR_ROLE_BIT_ADMIN
+					     ? c->limits.connections_total
+					     : c->limits.connections_total / 2)) {
+		/* Readers never take what an admin needs to look after things. */
 		weir_denied(c, client, "a connection: too many are open");
 		verdict = -EUSERS;
 	}

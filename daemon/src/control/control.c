@@ -15,6 +15,7 @@
 
 #include "internal.h"
 #include "weir/base/cleanup.h"
+#include "weir/config/config.h"
 
 #define STEP_NS      1000000
 #define TIMEOUT_NS   250000000 /* between two looks for messages that are late */
@@ -71,6 +72,8 @@ static void limits_fill(struct weir_control_limits *l)
 		l->bytes_in_flight = 64U << 20;
 	if (!l->message_timeout_ns)
 		l->message_timeout_ns = 10000000000ULL;
+	if (!l->insns)
+		l->insns = 4000000;
 	if (!l->queued_jobs)
 		l->queued_jobs = 64;
 	if (!l->memory_bytes)
@@ -153,6 +156,8 @@ static int control_fill(struct weir_control *c, const struct weir_control_opts *
 	int err;
 
 	c->limits = opts->limits;
+	if (!c->limits.insns && opts->config)
+		c->limits.insns = opts->config->limits.instructions;
 	limits_fill(&c->limits);
 	c->slots = opts->slots;
 	c->test_slot = opts->test_slot;

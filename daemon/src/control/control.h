@@ -29,15 +29,16 @@ struct weir_control;
 struct weir_plane;
 struct weir_plane_prog;
 
-/* 0 in any field: the default in brackets. A client is a process (uid and pid of the peer). */
+/* Of each user id, unless said otherwise. 0: the default in brackets. */
 struct weir_control_limits {
-	uint32_t connections;        /* of a client [256] */
-	uint32_t connections_total;  /* [2048] */
-	uint32_t objects;            /* tokens of a client [4096] */
-	uint64_t bytes_in_flight;    /* of a client's requests and replies [64 MiB] */
-	uint64_t memory_bytes;       /* of a client's maps [half of the machine's memory] */
+	uint32_t connections;        /* [256] */
+	uint32_t connections_total;  /* of all; those who may only read get half of it [2048] */
+	uint32_t objects;            /* object descriptors [4096] */
+	uint64_t bytes_in_flight;    /* requests and replies [64 MiB] */
+	uint64_t insns;              /* queued or being verified [the configuration's, or 4M] */
+	uint64_t memory_bytes;       /* maps, programs, BTF [half of the machine's memory] */
 	uint64_t message_timeout_ns; /* for a half-sent message or a slow reader [10 s] */
-	uint32_t queued_jobs;        /* loader jobs of a client [64] */
+	uint32_t queued_jobs;        /* loader jobs of a process [64] */
 };
 
 struct weir_control_opts {

@@ -44,7 +44,8 @@ struct obj {
 	uint32_t refs;
 	uint32_t inner; /* of refs: those of programs to maps and of prog arrays to programs */
 	bool marked;    /* reached, while collecting */
-	struct client *client; /* charged for it; NULL: weird itself */
+	uint64_t charged_bytes; /* of its client's memory */
+	struct client *client;  /* charged for it; NULL: weird itself */
 	uint32_t uid, gid, pid;
 	char comm[16];
 	uint64_t created_ns; /* CLOCK_REALTIME */
@@ -122,6 +123,8 @@ void weir_obj_put_rcu(struct obj *obj);
 /* Empties prog arrays that no token, pin, link, attachment or job reaches: a program and the array
  * it is in and calls through hold each other. */
 void weir_registry_collect(struct weir_control *c);
+/* Charges an object's memory to its client, which its end gives back. 0, or -ENOMEM: too much. */
+int weir_obj_charge(struct obj *obj, uint64_t bytes);
 /* Takes ownership of a map just made; charges it. 0 or -errno (map freed). */
 int weir_map_obj_new(struct weir_control *c, struct client *client, struct weir_map *map,
 		     struct btf_obj *btf, struct map_obj **out);
@@ -138,14 +141,24 @@ bool weir_prog_array_compatible(struct map_obj *map, uint32_t type, bool frags);
 
 /* ---- clients, connections, tokens ---- */
 
+/* What a user id has now; the limits are by user, so that more processes get no more. */
+struct user {
+	uint32_t uid;
+	uint32_t refs; /* clients */
+	uint32_t connections, tokens;
+	uint64_t bytes_in_flight, memory_bytes, insns; /* insns: queued or being verified */
+	struct user *next;
+};
+
+/* A process of a user, for as long as it has a connection or something it made lives. */
 struct client {
+	struct user *user;
 	uint32_t uid, gid;
 	pid_t pid;
 	char comm[16];
 	uint32_t role; /* enum weir_role_bits */
 	uint32_t refs; /* connections, objects, tokens, jobs */
-	uint32_t connections, tokens, jobs;
-	uint64_t bytes_in_flight, memory_bytes;
+	uint32_t jobs;
 	uint64_t last_served; /* under the loader's lock */
 	struct weir_log_limit denials;
 	struct client *next;
@@ -386,6 +399,7 @@ struct weir_control {
 	struct obj_table tables[WEIR_OBJECT_ANY];
 	WEIR_VEC(struct pin) pins; /* by path, ascending */
 	struct client *clients;
+	struct user *users;
 	uint32_t client_count;
 	struct conn *conns;
 	uint32_t conn_count;

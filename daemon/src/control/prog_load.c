@@ -23,6 +23,8 @@ struct load_job {
 	struct weir_diag log;
 	char *log_buf;
 	uint32_t log_level, log_size;
+	struct user *user; /* that insns are counted for; the job's client holds it */
+	uint32_t insns;
 };
 
 static bool type_known(uint32_t type)
@@ -256,6 +258,8 @@ static int btf_take(struct request *rq, struct prog_build *b)
 
 static void job_free(struct load_job *lj)
 {
+	if (lj->user)
+		lj->user->insns -= lj->insns;
 	weir_prog_build_clear(&lj->build);
 	free(lj->log_buf);
 	free(lj);
@@ -267,6 +271,14 @@ static void load_run(struct job *job)
 
 	lj->build.verify.cancel = &job->cancel;
 	job->result = weir_prog_build(&lj->build, lj->log_level ? &lj->log : NULL);
+}
+
+/* Roughly what a program takes: instructions three times, what is known of each, its code. */
+static uint64_t prog_bytes(const struct prog_obj *p)
+{
+	return (uint64_t)p->ok->raw.insn_count *
+		       (3 * sizeof(struct bpf_insn) + sizeof(struct weir_insn_aux)) +
+	       p->code->image_bytes + p->pp.slots * sizeof(*p->pp.stats) + sizeof(*p);
 }
 
 /* The answer, and the object if there is one; main thread. */
@@ -296,7 +308,9 @@ static int load_finish(struct load_job *lj, struct request *rq, int result)
 		weir_prog_obj_free(prog);
 		return result;
 	}
-	result = weir_token_reply(rq, &prog->obj, TOKEN_READ | TOKEN_WRITE);
+	result = weir_obj_charge(&prog->obj, prog_bytes(prog));
+	if (!result)
+		result = weir_token_reply(rq, &prog->obj, TOKEN_READ | TOKEN_WRITE);
 	weir_obj_put(&prog->obj);
 	return result;
 }
@@ -337,6 +351,23 @@ static int log_open(struct load_job *lj, const union bpf_attr *a)
 	return 0;
 }
 
+/* One program always passes, or a limit could make it impossible to load. */
+static int insns_charge(struct request *rq, struct load_job *lj)
+{
+	struct user *user = rq->conn->client->user;
+	uint32_t insns = rq->attr.bpf.insn_cnt;
+
+	if (user->insns && user->insns + insns > rq->conn->control->limits.insns) {
+		weir_denied(rq->conn->control, rq->conn->client,
+			    "more instructions to verify at a time than its limit");
+		return -EAGAIN;
+	}
+	user->insns += insns;
+	lj->user = user;
+	lj->insns = insns;
+	return 0;
+}
+
 int weir_cmd_prog_load(struct request *rq)
 {
 	const union bpf_attr *a = &rq->attr.bpf;
@@ -365,6 +396,8 @@ int weir_cmd_prog_load(struct request *rq)
 		if (err)
 			err = load_finish(lj, rq, err); /* the log is part of the answer */
 	}
+	if (!err)
+		err = insns_charge(rq, lj);
 	if (!err)
 		err = weir_loader_submit(c, &lj->job, rq->conn->client, rq->conn);
 	if (!err)

@@ -89,6 +89,21 @@ static void registry_remove(struct obj *obj)
 	t->objs.len--;
 }
 
+int weir_obj_charge(struct obj *obj, uint64_t bytes)
+{
+	struct user *user = obj->client ? obj->client->user : NULL;
+
+	if (!user)
+		return 0;
+	if (bytes > obj->control->limits.memory_bytes - user->memory_bytes) {
+		weir_denied(obj->control, obj->client, "memory over its limit");
+		return -ENOMEM;
+	}
+	obj->charged_bytes += bytes;
+	user->memory_bytes += bytes;
+	return 0;
+}
+
 void weir_obj_get(struct obj *obj)
 {
 	obj->refs++;
@@ -132,8 +147,6 @@ static void map_destroy(struct map_obj *m)
 	struct weir_control *c = m->obj.control;
 
 	c->map_bytes -= m->map->region_bytes;
-	if (m->obj.client)
-		m->obj.client->memory_bytes -= m->map->region_bytes;
 	for (uint32_t i = 0; m->progs && i < m->map->def.max_entries; i++)
 		if (m->progs[i]) {
 			m->progs[i]->obj.inner--;
@@ -187,6 +200,8 @@ void weir_obj_put(struct obj *obj)
 	if (--obj->refs)
 		return;
 	registry_remove(obj);
+	if (client)
+		client->user->memory_bytes -= obj->charged_bytes;
 	switch (obj->kind) {
 	case WEIR_OBJECT_PROG: weir_prog_obj_free((struct prog_obj *)obj); break;
 	case WEIR_OBJECT_MAP: map_destroy((struct map_obj *)obj); break;
@@ -224,10 +239,6 @@ int weir_map_obj_new(struct weir_control *c, struct client *client, struct weir_
 		m->progs = calloc(map->def.max_entries, sizeof(struct prog_obj *));
 		err = m->progs ? 0 : -ENOMEM;
 	}
-	if (!err && client && map->region_bytes > c->limits.memory_bytes - client->memory_bytes) {
-		weir_denied(c, client, "map memory over the client's limit");
-		err = -ENOMEM;
-	}
 	if (!err)
 		err = weir_registry_add(c, &m->obj, WEIR_OBJECT_MAP, client);
 	if (err) {
@@ -245,9 +256,12 @@ int weir_map_obj_new(struct weir_control *c, struct client *client, struct weir_
 		weir_obj_get(&btf->obj);
 		map->btf = btf->btf;
 	}
-	if (client)
-		client->memory_bytes += map->region_bytes;
 	c->map_bytes += map->region_bytes;
+	err = weir_obj_charge(&m->obj, map->region_bytes);
+	if (err) {
+		weir_obj_put(&m->obj);
+		return err;
+	}
 	*out = m;
 	return 0;
 }

@@ -43,7 +43,7 @@ static void token_free(struct token *t)
 	if (t->next)
 		t->next->at = t->at;
 	c->token_count--;
-	t->client->tokens--;
+	t->client->user->tokens--;
 	weir_client_put(c, t->client);
 	weir_obj_put(t->obj);
 	t->source.dead = true;
@@ -59,7 +59,7 @@ static int token_new(struct weir_control *c, struct client *client, struct obj *
 	struct token *t;
 	int pair[2], err;
 
-	if (client->tokens >= c->limits.objects) {
+	if (client->user->tokens >= c->limits.objects) {
 		weir_denied(c, client, "more object descriptors than its limit");
 		return -EMFILE;
 	}
@@ -89,7 +89,7 @@ static int token_new(struct weir_control *c, struct client *client, struct obj *
 	t->rights = rights;
 	t->client = client;
 	client->refs++;
-	client->tokens++;
+	client->user->tokens++;
 	c->token_count++;
 	t->next = c->tokens;
 	t->at = &c->tokens;
