@@ -271,13 +271,15 @@ static void budget_detached(void *arg, uint32_t port, enum weir_hook hook, uint3
 {
 	struct weir_plane *plane = arg;
 
-	weir_log_error("program detached: %d runs in a second were over the run budget port=%s "
-		       "hook=%d priority=%u prog=%s id=%u restored=%s restored_id=%u",
-		       WEIR_BUDGET_STRIKES, plane->ports[port].name, (int)hook, priority,
-		       prog->name, prog->id, restored ? restored->name : "none",
-		       restored ? restored->id : 0);
-	if (plane->opts.on_budget_detach)
+	/* One event, one line: who is told writes it. */
+	if (plane->opts.on_budget_detach) {
 		plane->opts.on_budget_detach(plane->opts.arg, port, hook, priority, prog, restored);
+		return;
+	}
+	weir_log_error("program detached cause=budget port=%s hook=%d priority=%u prog=%u "
+		       "name=\"%s\" restored=%u",
+		       plane->ports[port].name, (int)hook, priority, prog->id, prog->name,
+		       restored ? restored->id : 0);
 }
 
 /* A worker that does not loop is within one burst: programs are bounded, drivers should be. */
