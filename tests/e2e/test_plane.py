@@ -178,6 +178,56 @@ def test_a_capture_comes_out_as_it_went_in(start_weird, capture):
     assert ledger["b"]["sent"] == ledger["b"]["passed_in"] == len(want)
 
 
+# ---- programs of the file ----
+
+PROGS = BUILD / "tests" / "progs"
+
+
+def program(name, hook="xdp"):
+    return (f"programs:\n  - {{name: p, object: {PROGS}/{name}.bpf.o, "
+            f"attach: [{{port: a, hook: {hook}}}]}}\n")
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda p: p.name)
+def test_every_packet_of_a_capture_is_judged(start_weird, capture):
+    weird = start_weird(f"version: 1\nports:\n  - {{name: a, pcap: {{rx: {capture}, tx: out.pcap}}}}\n"
+                        + program("macswap_tx"))
+    wait_for(weird, "read to its end port=a")
+    assert weird.stop() == 0
+    packets = records(capture)
+    want = [r[6:12] + r[0:6] + r[12:] for r in packets if not r[0] & 1]  # groups are passed
+    assert records(weird.dir / "out.pcap") == want
+    ledger = ledgers(weird.log)["a"]
+    assert ledger["balance"] == "exact"
+    assert ledger["tx"] == ledger["sent"] == len(want)
+    assert ledger["pass"] == len(packets) - len(want)
+
+
+def test_a_run_without_end_is_off_at_once(start_weird):
+    weird = start_weird("version: 1\nworkers: 2\nports:\n"
+                        "  - {name: a, device: net_null0}\n  - {name: b, device: net_null1}\n"
+                        + program("endless"))
+    wait_for(weird, "cause=budget port=a")
+    time.sleep(0.2)
+    assert weird.stop() == 0
+    ledger = ledgers(weird.log)
+    # A run costs 1 ms, the default budget: 100 of them would be 100 ms.
+    assert 3 <= ledger["a"]["aborted"] < 100
+    assert ledger["a"]["pass"] > 0
+    assert ledger["b"]["rx"] > 100000
+
+
+def test_check_verifies_what_the_file_names(tmp_path):
+    config = tmp_path / "weir.yaml"
+    head = "version: 1\nports:\n  - {name: a, device: net_null0}\n"
+    config.write_text(head + program("parse_drop"))
+    assert run_weird("--check", "-c", str(config)).returncode == 0
+    config.write_text(head + program("broken"))
+    done = run_weird("--check", "-c", str(config))
+    assert done.returncode == 1
+    assert "broken" in done.stderr
+
+
 # ---- signals and the service manager ----
 
 
