@@ -16,7 +16,7 @@ import bpfclient as b
 from conftest import BUILD
 from rawclient import (ATTR, STATUS, bind, connect, message, read_message, received_fds,
                        section)
-from test_control import eventually
+from test_control import can_load, eventually
 
 TOOLS = BUILD / "tests" / "e2e"
 
@@ -267,6 +267,77 @@ assert all(os.waitpid(pid, 0)[1] == 0 for pid in children)
 """
     subprocess.run(["/usr/bin/python3", "-c", script, os.path.dirname(__file__), weird.socket],
                    check=True, timeout=60)
+
+
+RUNNER = """
+import os, struct, sys, threading
+sys.path.insert(0, sys.argv[1])
+import bpfclient as b
+B = b.Bpf(sys.argv[2])
+fd, err, log = B.prog_load(b.XDP, b.ret(2))
+threads = int(sys.argv[3])
+def run():
+    mine = b.Bpf(sys.argv[2])
+    while True:
+        mine.test_run(fd, bytes(64), repeat=int(sys.argv[4]))
+for _ in range(threads):
+    threading.Thread(target=run, daemon=True).start()
+print("go", flush=True)
+sys.stdin.read()
+"""
+
+
+def runner(weird, threads, repeat):
+    child = subprocess.Popen(["/usr/bin/python3", "-c", RUNNER, os.path.dirname(__file__),
+                              weird.socket, str(threads), str(repeat)], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
+    child.stdout.readline()
+    time.sleep(0.2)
+    return child
+
+
+def end(child):
+    child.kill()
+    child.wait()
+    child.stdin.close()
+    child.stdout.close()
+
+
+def timed_run(client, fd):
+    start = time.monotonic()
+    err, retval, _, _ = client.test_run(fd, bytes(64))
+    assert (err, retval) == (0, 2)
+    return time.monotonic() - start
+
+
+def test_endless_run_ends_with_its_client(weird, bpf):
+    if not can_load(bpf):
+        pytest.skip("this build refuses every program")
+    fd, _, _ = bpf.prog_load(b.XDP, b.ret(2))
+    child = runner(weird, 1, 0xffffffff)
+    # The main thread does not wait for the loader.
+    array = bpf.map_create(b.ARRAY, 4, 8, 1)
+    start = time.monotonic()
+    for _ in range(200):
+        bpf.update(array, bytes(4), bytes(8))
+    assert time.monotonic() - start < 2
+    end(child)
+    assert timed_run(bpf, fd) < 2
+    assert eventually(lambda: len(bpf.ids(b.PROG_NEXT_ID)) == 1)
+
+
+def test_one_process_cannot_keep_the_loader_to_itself(weird, bpf):
+    if not can_load(bpf):
+        pytest.skip("this build refuses every program")
+    fd, _, _ = bpf.prog_load(b.XDP, b.ret(2))
+    child = runner(weird, 12, 4000000)
+    start = time.monotonic()
+    assert b.Bpf(weird.socket).test_run(fd, bytes(64), repeat=4000000)[0] == 0
+    one = time.monotonic() - start
+    waits = [timed_run(bpf, fd) for _ in range(5)]
+    end(child)
+    # First come, first served would be 12 runs; fair is the one being run.
+    assert max(waits) < 4 * one + 0.2, (waits, one)
 
 
 def test_half_sent_message_times_out(weird):

@@ -40,7 +40,8 @@ int weir_registry_add(struct weir_control *c, struct obj *obj, enum weir_object_
 
 	if (t->next_id >= INT32_MAX || weir_vec_push(&t->objs, obj))
 		return -ENOMEM;
-	obj->id = t->next_id ? t->next_id : 1;
+	/* BTF 1 is weird's own types, which clients find by that number. */
+	obj->id = t->next_id ? t->next_id : kind == WEIR_OBJECT_BTF ? 2 : 1;
 	t->next_id = obj->id + 1;
 	obj->kind = kind;
 	obj->refs = 1;
