@@ -7,6 +7,8 @@
 
 #include "weir/base/cleanup.h"
 
+#define MAX_ROUNDS 20 /* of liveness; programs that need more stay as they are */
+
 static bool is_ja(const struct jit_insn *insn)
 {
 	return insn->op == WEIR_OPI_JA || insn->op == WEIR_OPI_JA_LONG;
@@ -15,38 +17,6 @@ static bool is_ja(const struct jit_insn *insn)
 static bool falls_through(const struct jit_insn *insn)
 {
 	return !is_ja(insn) && insn->op != WEIR_OPI_EXIT;
-}
-
-static uint16_t live_before(const struct jit_insn *insn, uint16_t live_after)
-{
-	return (uint16_t)((live_after & ~jit_insn_writes(insn)) | jit_insn_reads(insn));
-}
-
-void opt_liveness(const struct jit_prog *prog, uint16_t *live_after)
-{
-	bool changed = true;
-
-	memset(live_after, 0, prog->insn_count * sizeof(*live_after));
-	while (changed) {
-		changed = false;
-		for (uint32_t i = prog->insn_count; i-- > 0;) {
-			const struct jit_insn *insn = &prog->insns[i];
-			uint16_t live = 0;
-
-			if (falls_through(insn) && i + 1 < prog->insn_count)
-				live = live_before(insn + 1, live_after[i + 1]);
-			if (is_ja(insn) || jit_insn_is_cond(insn))
-				live |= live_before(&prog->insns[insn->target],
-						    live_after[insn->target]);
-			/* R10 is set once, in the prologue. */
-			live |= 1U << 10;
-			if (live == live_after[i])
-				continue;
-			live_after[i] = live;
-			/* Only what is read by way of a backward jump needs another round. */
-			changed = true;
-		}
-	}
 }
 
 /* May insn be left out if its result is not needed? Loads may: they have no effect but the value.
@@ -66,19 +36,57 @@ static bool is_pure(const struct jit_insn *insn)
 	}
 }
 
-bool opt_remove_dead(struct jit_prog *prog, const uint16_t *live_after)
+static bool is_dead(const struct jit_insn *insn, uint16_t live_after)
 {
-	bool removed = false;
+	return is_pure(insn) && !(jit_insn_writes(insn) & live_after);
+}
 
-	for (uint32_t i = 0; i < prog->insn_count; i++) {
-		struct jit_insn *insn = &prog->insns[i];
+/* What is read only to compute what is not needed is not needed. */
+static uint16_t live_before(const struct jit_insn *insn, uint16_t live_after)
+{
+	if (is_dead(insn, live_after))
+		return live_after;
+	return (uint16_t)((live_after & ~jit_insn_writes(insn)) | jit_insn_reads(insn));
+}
 
-		if (is_pure(insn) && !(jit_insn_writes(insn) & live_after[i])) {
-			insn->op = JIT_NOP;
-			removed = true;
+static uint16_t live_behind(const struct jit_prog *prog, const uint16_t *live_after, uint32_t i)
+{
+	const struct jit_insn *insn = &prog->insns[i];
+	uint16_t live = 1U << 10; /* set once, in the prologue */
+
+	if (falls_through(insn) && i + 1 < prog->insn_count)
+		live |= live_before(insn + 1, live_after[i + 1]);
+	if (is_ja(insn) || jit_insn_is_cond(insn))
+		live |= live_before(&prog->insns[insn->target], live_after[insn->target]);
+	return live;
+}
+
+bool opt_liveness(const struct jit_prog *prog, uint16_t *live_after)
+{
+	memset(live_after, 0, prog->insn_count * sizeof(*live_after));
+	/* One round, and one more for each level of loops; hostile code could ask for any number.
+	 */
+	for (int round = 0; round < MAX_ROUNDS; round++) {
+		bool changed = false;
+
+		for (uint32_t i = prog->insn_count; i-- > 0;) {
+			uint16_t live = live_behind(prog, live_after, i);
+
+			changed |= live != live_after[i];
+			live_after[i] = live;
 		}
+		if (!changed)
+			return true;
 	}
-	return removed;
+	return false;
+}
+
+void opt_remove_dead(struct jit_prog *prog, const uint16_t *live_after)
+{
+	for (uint32_t i = 0; i < prog->insn_count; i++) {
+		if (is_dead(&prog->insns[i], live_after[i]))
+			prog->insns[i].op = JIT_NOP;
+	}
 }
 
 int opt_remove_unreachable(struct jit_prog *prog)
@@ -122,12 +130,11 @@ int jit_optimise(struct jit_prog *prog)
 	if (opt_remove_unreachable(prog))
 		return -ENOMEM;
 	jit_prog_survey(prog);
-	opt_liveness(prog, live_after);
-	opt_fuse(prog, live_after);
-	/* Removing one makes what fed it dead. */
-	do {
-		opt_liveness(prog, live_after);
-	} while (opt_remove_dead(prog, live_after));
+	if (opt_liveness(prog, live_after)) {
+		opt_fuse(prog, live_after);
+		if (opt_liveness(prog, live_after))
+			opt_remove_dead(prog, live_after);
+	}
 	jit_prog_survey(prog);
 	return 0;
 }

@@ -5,14 +5,17 @@
 
 #include "ir.h"
 
-/* live[i]: registers whose values are read after instruction i before they are written. */
-void opt_liveness(const struct jit_prog *prog, uint16_t *live_after);
+/*
+ * live_after[i]: registers whose values are needed behind instruction i. False if it would take too
+ * long; live_after says nothing then.
+ */
+bool opt_liveness(const struct jit_prog *prog, uint16_t *live_after);
 /* Constants, copies and register + constant addresses, along straight lines. */
 void opt_propagate(struct jit_prog *prog);
 /* Several instructions that are one in hardware: rotates, wide loads, lea, swapped loads. */
 void opt_fuse(struct jit_prog *prog, const uint16_t *live_after);
-/* Removes what computes values that nobody reads. True if something was removed. */
-bool opt_remove_dead(struct jit_prog *prog, const uint16_t *live_after);
+/* Removes what computes values that nobody needs. */
+void opt_remove_dead(struct jit_prog *prog, const uint16_t *live_after);
 /* Removes what no path reaches. 0 or -ENOMEM. */
 int opt_remove_unreachable(struct jit_prog *prog);
 

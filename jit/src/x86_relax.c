@@ -13,6 +13,7 @@
 #include "x86_emit.h"
 
 #define SHORT_BYTES 2
+#define MAX_ROUNDS  20
 
 static bool can_shorten(const struct x86_fix *fix)
 {
@@ -131,9 +132,12 @@ int x86_finish(struct x86_buf *b)
 		if (b->fixes.v[i].kind != X86_FIX_CALL_ABS)
 			rank[i] = fixes_before(b, b->labels.v[b->fixes.v[i].label]);
 	}
-	do {
+	/* Long jumps are always right, so the number of rounds is free to be bounded. */
+	for (int round = 0;; round++) {
 		sum_saved(b, saved);
-	} while (shorten_round(b, rank, saved));
+		if (round == MAX_ROUNDS || !shorten_round(b, rank, saved))
+			break;
+	}
 	compact(b, saved);
 	resolve(b);
 	return 0;
