@@ -51,6 +51,11 @@ struct x86_ctx {
 	uint64_t near_lo;     /* the code will be somewhere in [near_lo, near_hi) */
 	uint64_t near_hi;
 	/*
+	 * Keeps exec->trips_left while the program runs, if it leaves one of the saved registers
+	 * free: counting in memory costs a loop several cycles a trip. 0 (rax): none is free.
+	 */
+	unsigned int trips_reg;
+	/*
 	 * The zero flag tells whether this BPF register, at this width (as an encoder flag), is
 	 * zero; -1: it tells nothing. Set by what emits an instruction, for the one behind it.
 	 */
@@ -63,6 +68,7 @@ struct x86_ctx {
 /* Labels 0 … insn_count - 1 are the instructions. */
 
 /* x86_frame.c */
+void x86_choose_trips_reg(struct x86_ctx *x);
 void x86_enter_func(struct x86_ctx *x, uint32_t func_idx);
 void x86_leave_func(struct x86_ctx *x); /* all of the epilogue but the return */
 void x86_emit_exit(struct x86_ctx *x);

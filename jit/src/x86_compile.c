@@ -48,6 +48,7 @@ int x86_compile(struct x86_ctx *x, const struct jit_prog *prog, uint64_t near_lo
 	x->near_hi = near_hi;
 	if (!baseline)
 		look_at_cpu(x);
+	x86_choose_trips_reg(x);
 	x86_label_new(&x->b, prog->insn_count);
 	x->func_labels = x86_label_new(&x->b, prog->func_count);
 	x->entry_label = x86_label_new(&x->b, 5);

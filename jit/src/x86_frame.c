@@ -42,6 +42,24 @@ static bool light_run_state(const struct jit_prog *prog)
 	return prog->has_budget && !prog->has_tail_call;
 }
 
+void x86_choose_trips_reg(struct x86_ctx *x)
+{
+	uint16_t regs = 0;
+
+	for (uint32_t i = 0; i < x->prog->func_count; i++)
+		regs |= x->prog->funcs[i].regs;
+	for (unsigned int r = 6; r <= 9 && x->prog->has_budget; r++) {
+		if (!(regs & 1U << r))
+			x->trips_reg = x86_reg_of[r];
+	}
+}
+
+static void load_trips(struct x86_ctx *x)
+{
+	if (x->trips_reg)
+		x86_rm(&x->b, X86_W, 0x8b, x->trips_reg, X86_EXEC, EXEC_OFF(trips_left));
+}
+
 /* The BPF registers whose machine registers the current function must save. */
 static uint16_t regs_to_save(const struct x86_ctx *x)
 {
@@ -67,6 +85,8 @@ static struct x86_frame plan_frame(const struct x86_ctx *x)
 		if (regs & 1U << callee_saved[i])
 			f.saved[f.saved_count++] = x86_reg_of[callee_saved[i]];
 	}
+	if (is_main(x) && x->trips_reg)
+		f.saved[f.saved_count++] = (uint8_t)x->trips_reg;
 	if (is_main(x) && !x->prog->has_tail_call && x->prog->uses_exec)
 		f.saved[f.saved_count++] = X86_EXEC;
 	f.abort_slot = is_main(x) && light_run_state(x->prog);
@@ -144,6 +164,8 @@ void x86_enter_func(struct x86_ctx *x, uint32_t func_idx)
 			start_run(x);
 		x86_label_place(&x->b, x->body_label);
 	}
+	if (is_main(x))
+		load_trips(x);
 	if (x->func->regs & 1U << 10)
 		x86_mov(&x->b, RBP, RSP);
 	if (x->frame.room_bytes)
@@ -213,6 +235,8 @@ void x86_emit_tail_call(struct x86_ctx *x, uint32_t idx)
 	x86_rr(b, X86_W, 0x85, R11, R11);
 	x86_jcc(b, CC_E, out);
 	x86_rm(b, 0, 0xff, 0, X86_EXEC, EXEC_OFF(tail_calls));
+	if (x->trips_reg)
+		x86_rm(b, X86_W, 0x89, x->trips_reg, X86_EXEC, EXEC_OFF(trips_left));
 	x86_leave_func(x);
 	x86_r(b, 0, 0xff, 4, R11);
 }
@@ -225,7 +249,10 @@ void x86_emit_budget(struct x86_ctx *x)
 	cold.back = cold.label + 1;
 	if (!x->b.err && weir_vec_push(&x->cold, cold))
 		x->b.err = -ENOMEM;
-	x86_rm(&x->b, X86_W, 0xff, 1, X86_EXEC, EXEC_OFF(trips_left));
+	if (x->trips_reg)
+		x86_r(&x->b, X86_W, 0xff, 1, x->trips_reg);
+	else
+		x86_rm(&x->b, X86_W, 0xff, 1, X86_EXEC, EXEC_OFF(trips_left));
 	x86_jcc(&x->b, CC_S, cold.label);
 	x86_label_place(&x->b, cold.back);
 }
@@ -254,6 +281,7 @@ static void emit_thunk(struct x86_ctx *x)
 	x86_pop(b, R11);
 	x86_r(b, 0, 0xff, 4, R11);
 	x86_skip_end(b, go_on);
+	load_trips(x);
 	x86_byte(b, 0xc3);
 }
 

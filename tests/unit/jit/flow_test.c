@@ -506,6 +506,52 @@ static void budget__endless_loop_behind_a_tail_call(void **state)
 	engines_free(&e[1]);
 }
 
+/* The count of trips goes along with a tail call, in a register or not. */
+static void budget__counts_over_tail_calls(void **state)
+{
+	for (int busy = 0; busy < 2; busy++) {
+		struct tails t;
+		struct engines e;
+		uint64_t ctx = 0;
+
+		make_tails(&t);
+		/* 34 times 200 trips: the slow half is asked once, after 4,096 and no earlier. */
+		const struct bpf_insn insns[] = {
+			MOV(6, 200),
+			MOV(7, 1),
+			busy ? MOV(8, 1) : MOV(7, 1),
+			busy ? MOV(9, 1) : MOV(7, 1),
+			BUDGET(),
+			ALU64_K(BPF_ADD, 6, -1),
+			JMP_K(BPF_JNE, 6, 0, -3),
+			ALU64_X(BPF_ADD, 7, busy ? 8 : 7),
+			ALU64_X(BPF_ADD, 7, busy ? 9 : 7),
+			STX(BPF_DW, 10, 7, -8),
+			LD64(2, (uintptr_t)&t.map),
+			MOV(3, 0),
+			TAIL_CALL(),
+			MOV(0, 1),
+			EXIT(),
+		};
+		engines_make(&e, mem, insns, WEIR_ARRAY_LEN(insns), NULL);
+		for (int engine = 0; engine < 3; engine++) {
+			struct weir_code *bound = NULL;
+
+			assert_int_equal(weir_interp_bind(e.low, &bound), 0);
+			t.slots[0] = engine == 0 ? bound : engine == 1 ? e.plain : e.opt;
+			exec.budget_ns = 1000000;
+			exec.now_ns = now;
+			manual_now = 0;
+			assert_int_equal(run_code(t.slots[0], &ctx), 1);
+			assert_int_equal(manual_now, 1000);
+			weir_code_free(&bound);
+		}
+		exec.budget_ns = 0;
+		exec.now_ns = NULL;
+		engines_free(&e);
+	}
+}
+
 static void compile__refuses_what_is_not_internal(void **state)
 {
 	struct bpf_insn insns[] = {MOV(0, 0), EXIT()};
@@ -555,6 +601,7 @@ int main(void)
 		cmocka_unit_test(budget__endless_loop_in_a_subprogram),
 		cmocka_unit_test(budget__keeps_registers),
 		cmocka_unit_test(budget__endless_loop_behind_a_tail_call),
+		cmocka_unit_test(budget__counts_over_tail_calls),
 		cmocka_unit_test(compile__refuses_what_is_not_internal),
 	};
 
