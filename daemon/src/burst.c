@@ -305,25 +305,27 @@ static void count_judged(struct weir_ledger *l, const struct weir_port *port, bo
 {
 	const uint16_t *count = j->count;
 
-	l->rx_bytes += j->bytes;
-	l->in_flight = 0;
-	l->drop += count[WEIR_VERDICT_DROP];
-	l->drop_prog += (uint64_t)count[WEIR_VERDICT_DROP] - j->guard - j->too_long - j->no_target;
-	l->drop_guard += j->guard;
-	l->drop_too_long += j->too_long;
-	l->drop_no_target += j->no_target;
-	l->aborted += count[WEIR_VERDICT_ABORTED];
-	l->aborted_prog += (uint64_t)count[WEIR_VERDICT_ABORTED] - j->budget - j->code;
-	l->aborted_budget += j->budget;
-	l->aborted_code += j->code;
-	l->pass += count[WEIR_VERDICT_PASS];
+	weir_stat_add(&l->rx_bytes, j->bytes);
+	weir_stat_set(&l->in_flight, 0);
+	weir_stat_add(&l->drop, count[WEIR_VERDICT_DROP]);
+	weir_stat_add(&l->drop_prog,
+		      (uint64_t)count[WEIR_VERDICT_DROP] - j->guard - j->too_long - j->no_target);
+	weir_stat_add(&l->drop_guard, j->guard);
+	weir_stat_add(&l->drop_too_long, j->too_long);
+	weir_stat_add(&l->drop_no_target, j->no_target);
+	weir_stat_add(&l->aborted, count[WEIR_VERDICT_ABORTED]);
+	weir_stat_add(&l->aborted_prog,
+		      (uint64_t)count[WEIR_VERDICT_ABORTED] - j->budget - j->code);
+	weir_stat_add(&l->aborted_budget, j->budget);
+	weir_stat_add(&l->aborted_code, j->code);
+	weir_stat_add(&l->pass, count[WEIR_VERDICT_PASS]);
 	if (pass_to)
-		l->to_port += count[WEIR_VERDICT_PASS];
+		weir_stat_add(&l->to_port, count[WEIR_VERDICT_PASS]);
 	else
-		l->pass_dropped += count[WEIR_VERDICT_PASS];
-	l->tx += count[WEIR_VERDICT_TX];
-	l->redirect += count[WEIR_VERDICT_REDIRECT];
-	l->linearised += j->linearised;
+		weir_stat_add(&l->pass_dropped, count[WEIR_VERDICT_PASS]);
+	weir_stat_add(&l->tx, count[WEIR_VERDICT_TX]);
+	weir_stat_add(&l->redirect, count[WEIR_VERDICT_REDIRECT]);
+	weir_stat_add(&l->linearised, j->linearised);
 }
 
 /* Packets to one port go together, in their order. */
@@ -430,8 +432,8 @@ void weir_burst(struct weir_worker *worker, struct weir_port *port, uint16_t que
 
 	judged_init(&judged);
 	weir_ledger_begin(row);
-	row->v.rx += n;
-	row->v.in_flight = n;
+	weir_stat_add(&row->v.rx, n);
+	weir_stat_set(&row->v.in_flight, n);
 	weir_ledger_end(row);
 	worker->xdp.ingress_ifindex = port->ifindex;
 	worker->xdp.rx_queue_index = queue;

@@ -235,7 +235,12 @@ static inline void weir_judged_abort(struct weir_judged *judged, uint32_t cause)
 	}
 }
 
-/* A counter with one writer and readers on any thread. */
+/* Counters with one writer and readers on any thread. */
+static inline void weir_stat_set(uint64_t *to, uint64_t value)
+{
+	__atomic_store_n(to, value, __ATOMIC_RELAXED);
+}
+
 static inline void weir_stat_add(uint64_t *to, uint64_t n)
 {
 	__atomic_store_n(to, *to + n, __ATOMIC_RELAXED);

@@ -98,18 +98,18 @@ static void send_on_queue(struct weir_worker *worker, const struct weir_port *po
 static void count_handed(struct weir_ledger *l, enum weir_out_kind kind, uint64_t n)
 {
 	switch (kind) {
-	case WEIR_OUT_TX: l->own_tx += n; break;
-	case WEIR_OUT_REDIRECT: l->redirected_in += n; break;
-	case WEIR_OUT_PASS: l->passed_in += n; break;
+	case WEIR_OUT_TX: weir_stat_add(&l->own_tx, n); break;
+	case WEIR_OUT_REDIRECT: weir_stat_add(&l->redirected_in, n); break;
+	case WEIR_OUT_PASS: weir_stat_add(&l->passed_in, n); break;
 	}
 }
 
 static void count_result(struct weir_ledger *l, const struct tx_result *r)
 {
-	l->sent += r->sent;
-	l->sent_bytes += r->sent_bytes;
-	l->tx_full += r->full;
-	l->tx_error += r->error;
+	weir_stat_add(&l->sent, r->sent);
+	weir_stat_add(&l->sent_bytes, r->sent_bytes);
+	weir_stat_add(&l->tx_full, r->full);
+	weir_stat_add(&l->tx_error, r->error);
 }
 
 void weir_tx_send(struct weir_worker *worker, uint32_t port_idx, enum weir_out_kind kind,
