@@ -462,7 +462,7 @@ static uint64_t from_env(const char *name, uint64_t otherwise)
 static void random__same_result(void **state)
 {
 	static struct gen g;
-	uint64_t programs = from_env("WEIR_RANDOM_PROGRAMS", 20000);
+	uint64_t programs = from_env("WEIR_RANDOM_PROGRAMS", 5000);
 	uint64_t seed = from_env("WEIR_RANDOM_SEED", 1);
 
 	for (uint64_t i = 0; i < programs; i++)
