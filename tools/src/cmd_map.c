@@ -55,6 +55,7 @@ static int open_map(struct cli *cli, struct open_map *m)
 		.value_type = m->btf ? m->rec.btf_value_type_id : 0,
 		.key_size = m->rec.key_size,
 		.value_size = m->rec.value_size,
+		.index_key = map_type_has_index(m->rec.type),
 	};
 	if (m->rec.is_per_cpu)
 		m->shape.slots =

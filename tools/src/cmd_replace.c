@@ -130,7 +130,8 @@ static json_t *fates_json(const struct online_object *o, const struct old_prog *
 		json_array_append_new(list, json_pack("{s:s, s:s}", "name", o->plan->maps[i].name,
 						      "fate", fate_name(o->fates[i])));
 	for (uint32_t i = 0; i < old->map_count; i++)
-		if (!in_plan(o->plan, old->maps[i].name))
+		/* only global data has a dot in its name, and that always starts afresh */
+		if (!strchr(old->maps[i].name, '.') && !in_plan(o->plan, old->maps[i].name))
 			json_array_append_new(list, json_pack("{s:s, s:s, s:i}", "name",
 							      old->maps[i].name, "fate", "dropped",
 							      "id", (int)old->maps[i].id));

@@ -131,6 +131,7 @@ static struct map_shape shape_of(const struct run *run, uint32_t m)
 		.key_size = map->def.key_size,
 		.value_size = map->def.value_size,
 		.slots = map->is_per_cpu ? map->slots : 0,
+		.index_key = map_type_has_index(map->def.type),
 	};
 }
 

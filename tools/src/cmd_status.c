@@ -43,8 +43,9 @@ static json_t *status_json(const struct weir_status_rec *s, const struct weir_wo
 		json_array_append_new(
 			list, json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I}", "worker",
 					(int)workers[i].index, "slot", (int)workers[i].slot, "cpu",
-					(int)workers[i].cpu, "loops", (json_int_t)workers[i].loops,
-					"packets", (json_int_t)workers[i].packets, "bursts",
+					workers[i].cpu == UINT32_MAX ? -1 : (int)workers[i].cpu,
+					"loops", (json_int_t)workers[i].loops, "packets",
+					(json_int_t)workers[i].packets, "bursts",
 					(json_int_t)workers[i].bursts, "idle_sleeps",
 					(json_int_t)workers[i].idle_sleeps));
 	json_object_set_new(doc, "worker_list", list);
@@ -75,11 +76,16 @@ static void status_print(const struct weir_status_rec *s, const struct weir_work
 	if (s->eal_running)
 		printf("mbufs       %" PRIu64 " of %" PRIu64 " free\n", s->mbufs_free,
 		       s->mbufs_total);
-	for (uint32_t i = 0; i < count; i++)
-		printf("worker %-4u cpu %u: %" PRIu64 " packets in %" PRIu64 " bursts, %" PRIu64
+	for (uint32_t i = 0; i < count; i++) {
+		char cpu[16] = "any";
+
+		if (workers[i].cpu != UINT32_MAX)
+			snprintf(cpu, sizeof(cpu), "%u", workers[i].cpu);
+		printf("worker %-4u cpu %s: %" PRIu64 " packets in %" PRIu64 " bursts, %" PRIu64
 		       " sleeps\n",
-		       workers[i].index, workers[i].cpu, workers[i].packets, workers[i].bursts,
+		       workers[i].index, cpu, workers[i].packets, workers[i].bursts,
 		       workers[i].idle_sleeps);
+	}
 }
 
 int cmd_status(struct cli *cli)

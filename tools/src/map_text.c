@@ -10,6 +10,7 @@
 
 #include "weir/base/bits.h"
 #include "weir/base/cleanup.h"
+#include "weir/vm/bpf.h"
 #include "weir/vm/btf_value.h"
 
 #define MAX_DEPTH  64
@@ -137,6 +138,33 @@ json_t *map_bytes_json(const struct weir_btf *btf, uint32_t type, const void *by
 	return json_pack("{s:s}", "hex", text);
 }
 
+bool map_type_has_index(uint32_t map_type)
+{
+	switch (map_type) {
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_PROG_ARRAY:
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+	case BPF_MAP_TYPE_DEVMAP:
+	case BPF_MAP_TYPE_CPUMAP:
+	case BPF_MAP_TYPE_XSKMAP: return true;
+	default: return false;
+	}
+}
+
+static bool is_plain_index(const struct map_shape *shape)
+{
+	return shape->index_key && shape->key_size == sizeof(uint32_t) &&
+	       (!shape->btf || !shape->key_type);
+}
+
+static json_t *key_json(const struct map_shape *shape, const void *key)
+{
+	if (is_plain_index(shape))
+		return json_integer(weir_load_u32(key));
+	return map_bytes_json(shape->btf, shape->key_type, key, shape->key_size);
+}
+
 static size_t stride_of(const struct map_shape *shape)
 {
 	return weir_align_up(shape->value_size, 8);
@@ -147,9 +175,7 @@ json_t *map_elem_json(const struct map_shape *shape, const void *key, const void
 	json_t *elem = json_object(), *list;
 
 	if (shape->key_size)
-		json_object_set_new(
-			elem, "key",
-			map_bytes_json(shape->btf, shape->key_type, key, shape->key_size));
+		json_object_set_new(elem, "key", key_json(shape, key));
 	if (!shape->slots) {
 		json_object_set_new(
 			elem, "value",
@@ -209,7 +235,8 @@ static void values_print(const struct map_shape *shape, const uint8_t *value)
 		same &= !memcmp(value, value + s * stride_of(shape), shape->value_size);
 	if (same) {
 		bytes_print(shape->btf, shape->value_type, value, shape->value_size);
-		printf(" on %u CPU%s", shape->slots, shape->slots == 1 ? "" : "s");
+		if (shape->slots > 1)
+			printf(" on %u CPUs", shape->slots);
 		return;
 	}
 	for (uint32_t s = 0; s < shape->slots; s++) {
@@ -226,10 +253,12 @@ static void values_print(const struct map_shape *shape, const uint8_t *value)
 
 void map_elem_print(const struct map_shape *shape, const void *key, const void *value)
 {
-	if (shape->key_size) {
+	if (is_plain_index(shape))
+		printf("%u", weir_load_u32(key));
+	else if (shape->key_size)
 		bytes_print(shape->btf, shape->key_type, key, shape->key_size);
+	if (shape->key_size)
 		fputs(" => ", stdout);
-	}
 	if (shape->slots)
 		values_print(shape, value);
 	else

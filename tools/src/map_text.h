@@ -6,6 +6,7 @@
 #define WEIRCTL_MAP_TEXT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "weir/base/diag.h"
@@ -16,7 +17,11 @@ struct map_shape {
 	uint32_t key_type, value_type; /* BTF ids; 0: none */
 	uint32_t key_size, value_size;
 	uint32_t slots; /* values an element has; 0: not per-CPU */
+	bool index_key; /* the key is an index: without a type it is still a number */
 };
+
+/* Does a map type count its elements? */
+bool map_type_has_index(uint32_t map_type);
 
 /* A key or one value as JSON: by type, or {"hex": "…"}. Never NULL but for want of memory. */
 json_t *map_bytes_json(const struct weir_btf *btf, uint32_t type, const void *bytes, uint32_t size);

@@ -77,6 +77,14 @@ void offline_free(struct offline **offline)
 	*offline = NULL;
 }
 
+/* A clock that goes on by 1 with every look; there is one look a WEIR_BUDGET_TRIPS trips. */
+static uint64_t count_looks(struct weir_exec *exec)
+{
+	uint64_t *looks = exec->clock_arg;
+
+	return ++*looks;
+}
+
 int offline_open(const char *path, const struct offline_opts *opts, struct weir_diag *diag,
 		 struct offline **out)
 {
@@ -97,8 +105,13 @@ int offline_open(const char *path, const struct offline_opts *opts, struct weir_
 	o->exec = calloc(o->opts.slots, sizeof(*o->exec));
 	if (!o->maps || !o->progs || !o->exec || weir_rcu_single_new(&o->rcu))
 		goto fail;
-	for (uint32_t s = 0; s < o->opts.slots; s++)
+	for (uint32_t s = 0; s < o->opts.slots; s++) {
 		weir_exec_init(&o->exec[s], s, o->opts.slots, o->rcu);
+		o->exec[s].budget_ns = OFFLINE_BUDGET_TRIPS / WEIR_BUDGET_TRIPS;
+		o->exec[s].prandom_state = 0x9e3779b97f4a7c15U + s; /* the same in every run */
+		o->exec[s].now_ns = count_looks;
+		o->exec[s].clock_arg = &o->looks;
+	}
 	*out = o;
 	return 0;
 fail:
@@ -119,6 +132,8 @@ static int raw_with_constants(const struct offline *o, uint32_t i, struct weir_p
 		const struct weir_plan_map *pm = &o->plan->maps[m];
 
 		maps[m] = raw->maps[m];
+		if (o->maps[m]) /* creation may add flags */
+			maps[m].def = o->maps[m]->def;
 		if (o->maps[m] && o->maps[m]->frozen && (o->maps[m]->def.flags & BPF_F_RDONLY_PROG))
 			maps[m].const_values = o->maps[m]->values;
 		else if (!o->maps[m] && pm->freeze && (pm->def.flags & BPF_F_RDONLY_PROG))

@@ -19,12 +19,17 @@
 
 #define OFFLINE_LOG_BYTES (1U << 20) /* of a verifier log; more is cut off and said */
 
+/*
+ * The run budget is counted in loop trips instead of nanoseconds, so that runs end at the same
+ * instruction every time and in both engines. weird's default of 1 ms is about a quarter of it.
+ */
+#define OFFLINE_BUDGET_TRIPS (4U << 20)
+
 struct offline_opts {
 	enum weir_role role;
 	uint32_t log_level;
 	uint32_t slots; /* execution slots; 0: 1 */
 	bool interp;    /* bind the interpreter instead of compiling */
-	bool no_budget; /* no run-time limit */
 };
 
 /* What became of one program of the object. */
@@ -46,6 +51,7 @@ struct offline {
 	struct weir_rcu *rcu;
 	struct weir_codemem *codemem;
 	struct weir_exec *exec; /* one a slot */
+	uint64_t looks;         /* at the run budget's clock, of all runs */
 	struct offline_opts opts;
 };
 

@@ -131,6 +131,9 @@ void online_time_print(uint64_t ns, char *out, size_t size)
 struct named {
 	uint32_t id;
 	const char *name;
+	/* Attached, or used by an attached program. A program that was replaced is kept, not live,
+	 * beside its successor, and often has the same name. */
+	bool live;
 };
 
 static int fd_of(int cmd, union bpf_attr *attr)
@@ -168,9 +171,9 @@ static int pick(const char *what, const char *text, const struct named *all, uin
 {
 	weir_autofree const char **names = calloc(count + 1, sizeof(*names));
 	char *end, candidates[256] = "";
-	uint32_t found = 0;
+	uint32_t found = 0, live = 0;
+	int at = -1, at_live = -1;
 	const char *near;
-	int at = -1;
 	unsigned long id = strtoul(text, &end, 10);
 
 	for (uint32_t i = 0; *text && !*end && i < count; i++)
@@ -185,9 +188,15 @@ static int pick(const char *what, const char *text, const struct named *all, uin
 		snprintf(candidates + used, sizeof(candidates) - used, "%s%u", found++ ? ", " : "",
 			 all[i].id);
 		at = (int)i;
+		if (all[i].live) {
+			at_live = at;
+			live++;
+		}
 	}
 	if (found == 1)
 		return at;
+	if (live == 1)
+		return at_live;
 	near = names && !found ? cli_nearest(text, names, count) : NULL;
 	if (found)
 		cli_fail("%s '%s' is ambiguous: ids %s", what, text, candidates);
@@ -197,6 +206,48 @@ static int pick(const char *what, const char *text, const struct named *all, uin
 		cli_fail("no %s '%s'; 'weirctl %s' lists them", what, text,
 			 *what == 'm' ? "map" : "prog");
 	return -1;
+}
+
+/* Fills names[] of recs and marks what is attached. */
+static int name_progs(const struct weir_prog_rec *recs, uint32_t count, struct named *names)
+{
+	weir_autofree struct weir_attach_rec *places = NULL;
+	WEIR_DIAG_ON_STACK(diag, 512);
+	uint32_t place_count;
+
+	if (weir_client_attachments(&places, &place_count, &diag))
+		return cli_fail("%s", diag.buf);
+	for (uint32_t i = 0; i < count; i++) {
+		names[i] = (struct named){recs[i].id, recs[i].name, false};
+		for (uint32_t k = 0; k < place_count; k++)
+			names[i].live |= places[k].prog_id == recs[i].id;
+	}
+	return CLI_OK;
+}
+
+static int name_maps(const struct weir_map_rec *recs, uint32_t count, struct named *names)
+{
+	weir_autofree struct weir_prog_rec *progs = NULL;
+	weir_autofree struct named *named_progs = NULL;
+	WEIR_DIAG_ON_STACK(diag, 512);
+	uint32_t prog_count;
+
+	if (weir_client_progs(&progs, &prog_count, &diag))
+		return cli_fail("%s", diag.buf);
+	named_progs = calloc(prog_count + 1, sizeof(*named_progs));
+	if (!named_progs)
+		return cli_fail("%s", strerror(ENOMEM));
+	if (name_progs(progs, prog_count, named_progs))
+		return CLI_FAILED;
+	for (uint32_t i = 0; i < count; i++)
+		names[i] = (struct named){recs[i].id, recs[i].name, false};
+	for (uint32_t p = 0; p < prog_count; p++)
+		for (uint32_t m = 0; named_progs[p].live && m < progs[p].map_count &&
+				     m < WEIR_ARRAY_LEN(progs[p].map_ids);
+		     m++)
+			for (uint32_t i = 0; i < count; i++)
+				names[i].live |= recs[i].id == progs[p].map_ids[m];
+	return CLI_OK;
 }
 
 int online_find_prog(const char *text, struct weir_prog_rec *out, int *fd)
@@ -223,8 +274,8 @@ int online_find_prog(const char *text, struct weir_prog_rec *out, int *fd)
 	names = calloc(count + 1, sizeof(*names));
 	if (!names)
 		return cli_fail("%s", strerror(ENOMEM));
-	for (uint32_t i = 0; i < count; i++)
-		names[i] = (struct named){recs[i].id, recs[i].name};
+	if (name_progs(recs, count, names))
+		return CLI_FAILED;
 	at = pick("program", text, names, count);
 	if (at < 0)
 		return CLI_FAILED;
@@ -264,8 +315,8 @@ int online_find_map(const char *text, struct weir_map_rec *out, int *fd)
 	names = calloc(count + 1, sizeof(*names));
 	if (!names)
 		return cli_fail("%s", strerror(ENOMEM));
-	for (uint32_t i = 0; i < count; i++)
-		names[i] = (struct named){recs[i].id, recs[i].name};
+	if (name_maps(recs, count, names))
+		return CLI_FAILED;
 	at = pick("map", text, names, count);
 	if (at < 0)
 		return CLI_FAILED;

@@ -68,6 +68,10 @@ static int check_compatible(int fd, const struct weir_plan_map *pm, const char *
 
 	if (err)
 		return weir_fail(diag, err, "map %s: %s: %s", pm->name, where, online_why(err));
+	/* creation adds this flag to them */
+	if (info.type == BPF_MAP_TYPE_DEVMAP || info.type == BPF_MAP_TYPE_DEVMAP_HASH)
+		info.map_flags = (info.map_flags & ~(uint32_t)BPF_F_RDONLY_PROG) |
+				 (pm->def.flags & BPF_F_RDONLY_PROG);
 	if (info.type == pm->def.type && info.key_size == pm->def.key_size &&
 	    info.value_size == pm->def.value_size && info.max_entries == pm->def.max_entries &&
 	    info.map_flags == pm->def.flags)
