@@ -1,17 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """weirctl without a daemon: the grammar, verify, run and bench, and input of every bad kind."""
 
-import json
 import os
 import pathlib
 import re
 
 import pytest
 
-from weirctl_tool import (BUILD, CAPTURES, PROGS, has_verifier, read_pcap, run, run_json,
-                          write_pcap)
-
-needs_verifier = pytest.mark.skipif(not has_verifier(), reason="this build has no verifier")
+from weirctl_tool import CAPTURES, PROGS, read_pcap, run, run_json, write_pcap
 
 OBJECTS = sorted(p for p in PROGS.glob("*.bpf.o") if not re.search(r"\.v\d\.bpf\.o$", p.name))
 GOOD_CAPTURES = sorted(CAPTURES.glob("*.pcap"))
@@ -91,7 +87,6 @@ LINE = re.compile(r"(\S+) (xdp|sched_cls|sched_act|socket_filter|unsupported) (a
                   r"insns=\d+ processed=\d+( us=\d+(\.\d+)?( jit_us=\d+(\.\d+)?)?)?( [a-z0-9-]+)?")
 
 
-@needs_verifier
 @pytest.mark.parametrize("obj", OBJECTS, ids=lambda p: p.name)
 def test_verify_prints_a_line_a_program(obj):
     done = run("verify", obj, rc=None)
@@ -108,7 +103,6 @@ def test_verify_prints_a_line_a_program(obj):
     assert rejected == (obj.name == "broken.bpf.o")
 
 
-@needs_verifier
 def test_verify_explains_a_reject():
     done = run("verify", PROGS / "broken.bpf.o", rc=1)
     assert " reject " in done.stdout
@@ -117,7 +111,6 @@ def test_verify_explains_a_reject():
     assert row["reason"] in done.stdout and row["message"]
 
 
-@needs_verifier
 def test_verify_chooses_programs():
     obj = PROGS / "two_sections.bpf.o"
     names = [r["program"] for r in run_json("verify", obj)]
@@ -167,7 +160,6 @@ def test_flipped_objects(tmp_path):
 
 # ---- run ----
 
-@needs_verifier
 @pytest.mark.parametrize("capture", GOOD_CAPTURES, ids=lambda p: p.name)
 def test_run_keeps_times_and_bytes(tmp_path, capture):
     out = tmp_path / "out.pcap"
@@ -179,7 +171,6 @@ def test_run_keeps_times_and_bytes(tmp_path, capture):
     assert [r["packet"] for r in result["results"]] == list(range(1, len(before) + 1))
 
 
-@needs_verifier
 def test_run_with_nanoseconds(tmp_path):
     packets = [(1_700_000_000_123_456_789 + i, bytes([i]) * 60) for i in range(3)]
     write_pcap(tmp_path / "in.pcap", packets)
@@ -187,7 +178,6 @@ def test_run_with_nanoseconds(tmp_path):
     assert read_pcap(tmp_path / "out.pcap") == packets
 
 
-@needs_verifier
 def test_run_drops(tmp_path):
     out = tmp_path / "out.pcap"
     done = run("run", PROGS / "drop.bpf.o", "-r", CAPTURES / "dns.pcap", "-w", out)
@@ -196,7 +186,6 @@ def test_run_drops(tmp_path):
     assert done.stdout.startswith("1 drop 42\n2 drop 42\n")
 
 
-@needs_verifier
 def test_run_fails_clearly(tmp_path):
     obj, dns = PROGS / "pass.bpf.o", CAPTURES / "dns.pcap"
     for capture in (tmp_path / "missing.pcap", tmp_path, "/dev/null"):
@@ -209,7 +198,6 @@ def test_run_fails_clearly(tmp_path):
         run("run", obj, "-r", dns, rc=1, stdout=full, stderr=-1)
 
 
-@needs_verifier
 @pytest.mark.sanitizer
 @pytest.mark.parametrize("capture", BAD_CAPTURES, ids=lambda p: p.name)
 def test_malformed_captures(tmp_path, capture):
@@ -220,7 +208,6 @@ def test_malformed_captures(tmp_path, capture):
             assert capture.name.startswith("file_"), "malformed packets are no broken file"
 
 
-@needs_verifier
 def test_an_endless_program_ends(tmp_path):
     one = tmp_path / "one.pcap"
     write_pcap(one, [(0, bytes(60))])
@@ -236,7 +223,6 @@ RUNNABLE = [p for p in OBJECTS + sorted(PROGS.glob("c/*.bpf.o"))
             if p.name != "endless.bpf.o" and ".bad." not in p.name]
 
 
-@needs_verifier
 @pytest.mark.parametrize("obj", RUNNABLE, ids=lambda p: p.name)
 def test_engines_agree(tmp_path, obj):
     """Verdicts, packets and maps are the same, byte for byte, over every capture."""
@@ -257,7 +243,6 @@ def test_engines_agree(tmp_path, obj):
 
 # ---- bench ----
 
-@needs_verifier
 @pytest.mark.parametrize("engine", ["jit", "interp"])
 def test_bench(engine):
     row = run_json("bench", PROGS / "parse_drop.bpf.o", "-r", CAPTURES / "http_ipv4.pcap",
@@ -266,7 +251,6 @@ def test_bench(engine):
     assert 0 < row["ns_min"] <= row["ns_median"] < 100000
 
 
-@needs_verifier
 def test_bench_wants_packets():
     done = run("bench", PROGS / "pass.bpf.o", "-r",
                CAPTURES / "malformed" / "file_header_only.pcap", rc=1)

@@ -34,12 +34,6 @@ def run_json(*args, rc=0, **kwargs):
     return json.loads(run("--json", *args, rc=rc, **kwargs).stdout)
 
 
-def has_verifier():
-    """False in a build from before the verifier was there, in which nothing is accepted."""
-    done = run("verify", PROGS / "pass.bpf.o", rc=None)
-    return done.returncode == 0
-
-
 def read_pcap(path):
     """[(time in ns, bytes)] of a pcap in this machine's byte order."""
     data = pathlib.Path(path).read_bytes()
