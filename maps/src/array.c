@@ -150,6 +150,9 @@ static void array_free(struct weir_map *map)
 	free(a);
 }
 
+WEIR_MAP_DIRECT(array, array_prog_lookup, array_prog_update, array_prog_delete)
+WEIR_MAP_DIRECT(percpu, percpu_prog_lookup, array_prog_update, array_prog_delete)
+
 static const struct weir_map_ops array_ops = {
 	.type = BPF_MAP_TYPE_ARRAY,
 	.name = "array",
@@ -163,6 +166,9 @@ static const struct weir_map_ops array_ops = {
 	.ctl_freeze = array_ctl_freeze,
 	.ctl_count = array_ctl_count,
 	.free = array_free,
+	.direct_lookup = array_direct_lookup,
+	.direct_update = array_direct_update,
+	.direct_delete = array_direct_delete,
 };
 
 static const struct weir_map_ops percpu_array_ops = {
@@ -178,6 +184,9 @@ static const struct weir_map_ops percpu_array_ops = {
 	.ctl_freeze = array_ctl_freeze,
 	.ctl_count = array_ctl_count,
 	.free = array_free,
+	.direct_lookup = percpu_direct_lookup,
+	.direct_update = percpu_direct_update,
+	.direct_delete = percpu_direct_delete,
 };
 
 static int array_check(const struct weir_map_def *def, struct weir_diag *diag)

@@ -220,6 +220,9 @@ static void hash_free(struct weir_map *map)
 	free(h);
 }
 
+WEIR_MAP_DIRECT(hash, hash_prog_lookup, hash_prog_update, hash_prog_delete)
+WEIR_MAP_DIRECT(percpu_hash, percpu_hash_prog_lookup, hash_prog_update, hash_prog_delete)
+
 #define HASH_OPS(which, type_, name_)                    \
 	static const struct weir_map_ops which##_ops = { \
 		.type = type_,                           \
@@ -234,6 +237,9 @@ static void hash_free(struct weir_map *map)
 		.ctl_freeze = hash_ctl_freeze,           \
 		.ctl_count = hash_ctl_count,             \
 		.free = hash_free,                       \
+		.direct_lookup = which##_direct_lookup,  \
+		.direct_update = which##_direct_update,  \
+		.direct_delete = which##_direct_delete,  \
 	}
 HASH_OPS(hash, BPF_MAP_TYPE_HASH, "hash");
 HASH_OPS(percpu_hash, BPF_MAP_TYPE_PERCPU_HASH, "percpu_hash");

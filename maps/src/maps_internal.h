@@ -97,6 +97,31 @@ static inline int weir_update_flags_check(uint64_t flags)
 	return flags > BPF_EXIST ? -EINVAL : 0;
 }
 
+/*
+ * The program side as helpers are called (r1 map, r2 key, r3 value, r4 flags), for programs whose
+ * map is known: one direct call, no look at the type.
+ */
+#define WEIR_MAP_DIRECT(which, lookup_fn, update_fn, delete_fn)                                   \
+	static uint64_t which##_direct_lookup(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, \
+					      uint64_t r5, struct weir_exec *exec)                \
+	{                                                                                         \
+		return (uintptr_t)lookup_fn((struct weir_map *)(uintptr_t)r1,                     \
+					    (const void *)(uintptr_t)r2, exec);                   \
+	}                                                                                         \
+	static uint64_t which##_direct_update(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, \
+					      uint64_t r5, struct weir_exec *exec)                \
+	{                                                                                         \
+		return (uint64_t)(int64_t)update_fn((struct weir_map *)(uintptr_t)r1,             \
+						    (const void *)(uintptr_t)r2,                  \
+						    (const void *)(uintptr_t)r3, r4, exec);       \
+	}                                                                                         \
+	static uint64_t which##_direct_delete(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, \
+					      uint64_t r5, struct weir_exec *exec)                \
+	{                                                                                         \
+		return (uint64_t)(int64_t)delete_fn((struct weir_map *)(uintptr_t)r1,             \
+						    (const void *)(uintptr_t)r2, exec);           \
+	}
+
 /* get_next_key of everything indexed 0..max_entries - 1. */
 int weir_array_next_key(uint32_t max_entries, const void *key, void *next);
 

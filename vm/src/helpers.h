@@ -23,7 +23,5 @@
 WEIR_HELPER_FUNC(weir_hf_redirect_xdp);
 WEIR_HELPER_FUNC(weir_hf_redirect_skb);
 
-/* bpf_map_lookup_elem on a per-CPU array, without asking the map for its type. */
-WEIR_HELPER_FUNC(weir_hf_percpu_array_lookup);
 
 #endif

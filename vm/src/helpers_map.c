@@ -43,14 +43,3 @@ WEIR_HELPER_FUNC(weir_hf_map_delete_elem)
 		return (uint64_t)-EOPNOTSUPP;
 	return (uint64_t)(int64_t)map->ops->prog_delete(map, ptr_of(r2), exec);
 }
-
-WEIR_HELPER_FUNC(weir_hf_percpu_array_lookup)
-{
-	const struct weir_map *map = map_of(r1);
-	uint32_t i = weir_load_u32(ptr_of(r2));
-
-	if (weir_unlikely(i >= map->def.max_entries))
-		return 0;
-	return (uintptr_t)map->values + exec->slot * map->slot_bytes +
-	       (uint64_t)i * map->stride_bytes;
-}

@@ -46,12 +46,7 @@ static void call_map_helper(struct lower *l, const struct weir_helper *helper,
 	if (helper->id == BPF_FUNC_map_lookup_elem && can_inline_lookup(l, map))
 		return inline_array_lookup(l, map);
 	switch (helper->id) {
-	case BPF_FUNC_map_lookup_elem:
-		direct = map->ops->direct_lookup;
-		if (!direct && !l->no_inline && map->def.type == BPF_MAP_TYPE_PERCPU_ARRAY &&
-		    map->values)
-			direct = weir_hf_percpu_array_lookup;
-		break;
+	case BPF_FUNC_map_lookup_elem: direct = map->ops->direct_lookup; break;
 	case BPF_FUNC_map_update_elem: direct = map->ops->direct_update; break;
 	case BPF_FUNC_map_delete_elem: direct = map->ops->direct_delete; break;
 	default: break;
