@@ -13,6 +13,7 @@ import time
 import pytest
 
 import bpfclient as b
+import rawclient as raw
 from conftest import BUILD
 
 K1, K2 = struct.pack("<I", 1), struct.pack("<I", 2)
@@ -194,6 +195,82 @@ def test_prog_array_and_program_that_hold_each_other_go(bpf):
     assert len(bpf.ids(b.PROG_NEXT_ID)) == 1
     os.close(array)
     assert eventually(lambda: not bpf.ids(b.MAP_NEXT_ID) and not bpf.ids(b.PROG_NEXT_ID))
+
+
+def test_trace_lines_reach_a_reader(bpf, weird):
+    if not can_load(bpf):
+        pytest.skip("this build refuses every program")
+    program = (b.insn(0x7a, 10, off=-8, imm=int.from_bytes(b"hi\n\0", "little")) +
+               b.insn(0xbf, 1, 10) + b.insn(0x07, 1, imm=-8) + b.insn(0xb7, 2, imm=4) +
+               b.insn(0x85, imm=6) + b.ret(2))
+    fd, err, log = bpf.prog_load(b.XDP, program, log_level=1, log_size=4096)
+    assert fd >= 0, log
+    s = raw.connect(weird)
+    for times in (1, 2):
+        assert bpf.test_run(fd, bytes(64))[:2] == (0, 2)
+    result, attr, body = raw.call(s, raw.TRACE, bytes(16))
+    assert result == 0 and body[raw.TEXT].count(b"hi") == 2
+    # From the cursor on there is nothing new; a cursor from nowhere starts at the beginning.
+    assert raw.call(s, raw.TRACE, attr[:16])[2][raw.TEXT] == b""
+    far = struct.pack("<QQ", 1 << 60, 0)
+    assert raw.call(s, raw.TRACE, far)[2][raw.TEXT] == body[raw.TEXT]
+
+
+def test_all_slots_are_in_view_of_weirs_own_commands(start_weird):
+    """Two workers and the test slot: three slots, of which bpf(2) shows the host's CPUs."""
+    weird = start_weird("version: 1\neal: {hugepages: never}\nworkers: 7\n")
+    bpf = b.Bpf(weird.socket)
+    s = raw.connect(weird)
+    cpus = os.sysconf("SC_NPROCESSORS_CONF")
+    slots = 8
+    if cpus >= slots:
+        pytest.skip("this host has more CPUs than slots")
+    fd = bpf.map_create(b.PERCPU_ARRAY, 4, 8, 2)
+    slot = raw.bind(s, fd)
+    key = raw.section(raw.KEY, bytes(4))
+
+    def every_slot():
+        result, _, body = raw.call(s, raw.SLOT_LOOKUP, struct.pack("<IiQ", slot, -1, 0), key)
+        assert result == 0
+        return [body[raw.VALUE][i:i + 8] for i in range(0, len(body[raw.VALUE]), 8)]
+
+    bpf.update(fd, bytes(4), b"flags..." * cpus)
+    assert every_slot() == [b"flags..."] * slots
+    different = b"".join(struct.pack("<Q", i + 1) for i in range(cpus))
+    bpf.update(fd, bytes(4), different)
+    assert b"".join(every_slot()) == different + bytes(8 * (slots - cpus))
+    one = struct.pack("<IiQ", slot, slots - 1, 0)
+    assert raw.call(s, raw.SLOT_UPDATE, one, key + raw.section(raw.VALUE, b"lastslot"))[0] == 0
+    assert every_slot()[slots - 1] == b"lastslot"
+    assert bpf.lookup(fd, bytes(4), 8 * cpus) == different
+    for cpu in (-2, slots):
+        attr = struct.pack("<IiQ", slot, cpu, 0)
+        assert raw.call(s, raw.SLOT_LOOKUP, attr, key)[0] == -errno.EINVAL
+    assert raw.call(s, raw.SLOT_UPDATE, one, key + raw.section(raw.VALUE, b"short"))[0] == \
+        -errno.EINVAL
+
+
+def test_dump_shows_every_element_once(bpf, weird):
+    fd = bpf.map_create(b.HASH, 4, 64, 10000)
+    want = {}
+    for i in range(5000):
+        want[struct.pack("<I", i)] = bytes([i % 251]) * 64
+        bpf.update(fd, struct.pack("<I", i), want[struct.pack("<I", i)])
+    s = raw.connect(weird)
+    slot, got, after = raw.bind(s, fd), [], b""
+    while True:
+        body = raw.section(raw.KEY, after) if after else b""
+        result, attr, out = raw.call(s, raw.MAP_DUMP,
+                                     struct.pack("<IIIII", slot, 0xffffffff, 0, 0, 0), body)
+        assert result == 0
+        _, _, elems, value_bytes, done = struct.unpack_from("<IIIII", attr)
+        page = out[raw.VALUE]
+        assert value_bytes == 64 and len(page) == elems * 68
+        got += [(page[i:i + 4], page[i + 4:i + 68]) for i in range(0, len(page), 68)]
+        if done:
+            break
+        after = got[-1][0]
+    assert len(got) == 5000 and dict(got) == want
 
 
 def test_same_mistake_same_errno_as_the_kernel(bpf, weird):

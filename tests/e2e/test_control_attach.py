@@ -191,11 +191,15 @@ programs:
     object: {objects}/drop.bpf.o
     pin: /dropper
     attach: [{{port: left, hook: xdp}}]
+  - name: pinned
+    object: {objects}/pinned_map.bpf.o
+    attach: [{{port: right, hook: xdp, priority: 7}}]
 """)
     client = b.Bpf(weird.socket)
     client.raw = raw.connect(weird)
     places = attachments(client)
-    assert [p[:3] for p in places] == [("left", 0, 50)]
+    assert [p[:3] for p in places] == [("left", 0, 50), ("right", 0, 7)]
+    assert struct.unpack_from("<I", client.info(client.get("/weir/weir_pinned"), 80))[0] == b.HASH
     fd = client.get("/dropper")
     assert struct.unpack_from("<I", client.info(fd), 4)[0] == places[0][3]
     _, _, body = raw.call(client.raw, raw.PROG_LIST, bytes(4))

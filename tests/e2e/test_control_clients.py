@@ -60,6 +60,50 @@ def test_another_user_cannot_use_descriptors(weird):
     assert "refused a connection" in weird.log and "uid=65534" in weird.log
 
 
+def test_group_may_read_and_no_more(start_weird):
+    if os.geteuid():
+        pytest.skip("needs root to become another user")
+    weird = start_weird("version: 1\ncontrol: {group: nogroup}\n")
+    for directory in [weird.dir, *weird.dir.parents]:
+        mode = directory.stat().st_mode
+        if not mode & 0o001:
+            os.chmod(directory, mode & 0o7777 | 0o011)
+    admin = b.Bpf(weird.socket)
+    fd = admin.map_create(b.ARRAY, 4, 8, 1)
+    admin.update(fd, bytes(4), b"readable")
+    admin.pin(fd, "/private")
+    script = """
+import errno, os, struct, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+sys.path.insert(0, sys.argv[1])
+import bpfclient as b, rawclient as raw
+class W: socket = sys.argv[2]
+s = raw.connect(W)
+assert raw.call(s, raw.STATUS, bytes(168))[0] == 0
+assert raw.call(s, raw.MAP_LIST, bytes(4))[0] == 0
+assert raw.call(s, raw.UNPIN, b"", raw.section(raw.PATH, b"/private"))[0] == -errno.EPERM
+B = b.Bpf(sys.argv[2])
+def refused(fn, *args):
+    try:
+        fn(*args)
+    except OSError as e:
+        return e.errno
+refused(B.map_create, b.ARRAY, 4, 8, 1) == errno.EPERM or sys.exit("created")
+refused(B.fd_by_id, b.MAP_FD_BY_ID, 1) == errno.EPERM or sys.exit("by id")
+refused(B.get, "/private") == errno.EACCES or sys.exit("pin")
+fd = int(sys.argv[3])  # a token an admin passed on: its rights and the reader's role
+assert B.lookup(fd, bytes(4), 8) == b"readable"
+refused(B.update, fd, bytes(4), bytes(8)) == errno.EPERM or sys.exit("updated")
+refused(B.freeze, fd) == errno.EPERM or sys.exit("frozen")
+refused(B.pin, fd, "/mine") == errno.EPERM or sys.exit("pinned")
+"""
+    done = subprocess.run(["/usr/bin/python3", "-c", script, os.path.dirname(__file__),
+                           weird.socket, str(fd)], pass_fds=[fd], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert admin.lookup(fd, bytes(4), 8) == b"readable"
+    assert "refused map_create" in weird.log and "uid=65534" in weird.log
+
+
 def test_client_killed_at_any_byte_leaves_nothing(weird, bpf):
     """The message that makes a map, cut at every byte; and whole, but nobody reads the reply."""
     text = map_create_message()

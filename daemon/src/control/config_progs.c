@@ -32,7 +32,7 @@ static const char *pin_path(const struct carrier *k, const struct weir_plan_map 
 			return k->program->maps.v[i].pin;
 	if (pm->pin != WEIR_PIN_BY_NAME)
 		return NULL;
-	snprintf(buf, bytes, "/%s", pm->name);
+	snprintf(buf, bytes, "/weir/%s", pm->name); /* as weirctl does */
 	return buf;
 }
 
