@@ -385,6 +385,27 @@ static void percpu_hash__new_element_is_zero_elsewhere(void **state)
 	weir_map_free(&map);
 }
 
+static void percpu_array__each_slot_its_own(void **state)
+{
+	struct weir_map *map = make(BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 2, 0);
+	struct weir_exec e0 = exec_on(0), e2 = exec_on(2);
+	uint64_t key = 1, mine = 7, other = 9, all[3];
+	uintptr_t k = (uintptr_t)&key, m = (uintptr_t)map;
+
+	assert_int_equal(map->ops->direct_update(m, k, (uintptr_t)&mine, BPF_ANY, 0, &e0), 0);
+	assert_int_equal(map->ops->direct_update(m, k, (uintptr_t)&other, BPF_ANY, 0, &e2), 0);
+	assert_int_equal(*(uint64_t *)map->ops->direct_lookup(m, k, 0, 0, 0, &e0), 7);
+	assert_int_equal(*(uint64_t *)map->ops->direct_lookup(m, k, 0, 0, 0, &e2), 9);
+	assert_int_equal(map->ops->ctl_lookup(map, &key, all, 0, -1), 0);
+	assert_int_equal(all[0], 7);
+	assert_int_equal(all[1], 0);
+	assert_int_equal(all[2], 9);
+	key = 2;
+	assert_int_equal(map->ops->direct_lookup(m, k, 0, 0, 0, &e0), 0);
+	assert_int_equal(map->ops->direct_delete(m, k, 0, 0, 0, &e0), (uint64_t)-EINVAL);
+	weir_map_free(&map);
+}
+
 static void freeze__constants_cannot_change(void **state)
 {
 	struct weir_map *map = make(BPF_MAP_TYPE_ARRAY, 4, 8, 4, BPF_F_RDONLY_PROG);
@@ -500,6 +521,7 @@ int main(void)
 		cmocka_unit_test(hash__pointer_survives_update_and_delete),
 		cmocka_unit_test(hash__iteration_misses_nothing_that_stays),
 		cmocka_unit_test(percpu_hash__new_element_is_zero_elsewhere),
+		cmocka_unit_test(percpu_array__each_slot_its_own),
 		cmocka_unit_test(freeze__constants_cannot_change),
 		cmocka_unit_test(freeze__busy_while_mapped_writable),
 		cmocka_unit_test(region__nobody_else_may_reopen_it),

@@ -570,24 +570,6 @@ static void rewrite_array_lookup__every_way_the_same(void **state)
 		}
 }
 
-static void rewrite_percpu_lookup__own_slot(void **state)
-{
-	struct weir_map map = array_map(8);
-
-	map.def.type = BPF_MAP_TYPE_PERCPU_ARRAY;
-	map.def.max_entries = 2;
-	map.is_per_cpu = true;
-	map.slots = 4;
-	map.slot_bytes = 16;
-	lookups = 0;
-	/* run_low's slot is 3. */
-	assert_int_equal(lookup_result(&map, 0, false, 1, false), 3 * 16 + 8);
-	assert_int_equal(lookup_result(&map, 0, true, 0, false), 3 * 16);
-	assert_int_equal(lookup_result(&map, 0, false, 2, false), 12345);
-	assert_int_equal(lookup_result(&map, 0, false, UINT32_MAX, false), 12345);
-	assert_int_equal(lookups, 0);
-}
-
 static void rewrite__deterministic(void **state)
 {
 	const struct bpf_insn insns[] = {MOV(6, 1),
@@ -675,7 +657,6 @@ int main(void)
 		cmocka_unit_test(rewrite_bpf_loop__counts),
 		cmocka_unit_test(rewrite_bpf_loop__hostile_arguments),
 		cmocka_unit_test(rewrite_array_lookup__every_way_the_same),
-		cmocka_unit_test(rewrite_percpu_lookup__own_slot),
 		cmocka_unit_test(rewrite__deterministic),
 		cmocka_unit_test(rewrite_maps__definition_must_match),
 		cmocka_unit_test(rewrite_broken_promises__refused),
