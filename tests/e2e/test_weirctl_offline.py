@@ -208,6 +208,18 @@ def test_malformed_captures(tmp_path, capture):
             assert capture.name.startswith("file_"), "malformed packets are no broken file"
 
 
+def test_run_spares_its_input(tmp_path):
+    capture = tmp_path / "in.pcap"
+    packets = [(i, bytes(60)) for i in range(9)]
+    write_pcap(capture, packets)
+    (tmp_path / "link.pcap").hardlink_to(capture)
+    for out in (capture, tmp_path / "link.pcap"):
+        assert "another file" in run("run", PROGS / "pass.bpf.o", "-r", capture, "-w", out,
+                                     rc=1).stderr
+    run("run", PROGS / "pass.bpf.o", "-r", capture, "-w", "-", rc=2)
+    assert read_pcap(capture) == packets
+
+
 def test_an_endless_program_ends(tmp_path):
     one = tmp_path / "one.pcap"
     write_pcap(one, [(0, bytes(60))])
@@ -255,3 +267,9 @@ def test_bench_wants_packets():
     done = run("bench", PROGS / "pass.bpf.o", "-r",
                CAPTURES / "malformed" / "file_header_only.pcap", rc=1)
     assert "no packet" in done.stderr
+
+
+def test_bench_takes_no_gigabytes(tmp_path):
+    write_pcap(tmp_path / "huge.pcap", [(0, bytes(262144))])
+    done = run("bench", PROGS / "pass.bpf.o", "-r", tmp_path / "huge.pcap", rc=1)
+    assert "262144 bytes" in done.stderr and "MiB" in done.stderr

@@ -15,7 +15,8 @@
 #include "weir/vm/skb_frame.h"
 
 #define MIN_BUFFERS 16384U
-#define HEADROOM    128U /* what a NIC's buffers have */
+#define MAX_BYTES   (1U << 30) /* of buffers, twice */
+#define HEADROOM    128U       /* what a NIC's buffers have */
 #define TAILROOM    64U
 
 const struct cli_option bench_options[] = {
@@ -63,6 +64,14 @@ static int buffers_fill(struct buffers *b, const char *path, struct weir_diag *d
 	b->count = weir_max(packets, MIN_BUFFERS);
 	b->stride = (uint32_t)weir_align_up(HEADROOM + longest + TAILROOM, WEIR_CACHE_LINE);
 	b->stride += b->stride % 4096 ? 0 : WEIR_CACHE_LINE;
+	if ((uint64_t)b->count * b->stride > MAX_BYTES)
+		return weir_fail(
+			diag, -E2BIG,
+			"%s: %u buffers for frames of up to %u bytes need %llu MiB, expected at "
+			"most %u",
+			path, b->count, longest,
+			(unsigned long long)((uint64_t)b->count * b->stride >> 20),
+			MAX_BYTES >> 20);
 	b->pristine = calloc(b->count, b->stride);
 	b->work = aligned_alloc(WEIR_CACHE_LINE, (size_t)b->count * b->stride);
 	b->len = calloc(b->count, sizeof(*b->len));

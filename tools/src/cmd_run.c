@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "commands.h"
 #include "map_text.h"
@@ -90,6 +91,18 @@ static void report_packet(struct run *run, const struct frame *frame, const char
 	if (r->abort_cause == WEIR_ABORT_BUDGET)
 		printf(" cause=budget");
 	putchar('\n');
+}
+
+/* Opening the output empties it: it must not be the input. */
+static int open_output(struct run *run, const char *in, const char *out, struct weir_diag *diag)
+{
+	struct stat a, b;
+
+	if (!stat(in, &a) && !stat(out, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino &&
+	    S_ISREG(a.st_mode))
+		return weir_fail(diag, -EINVAL,
+				 "%s: it is the capture that is read, expected another file", out);
+	return capture_out_open(out, diag, &run->out);
 }
 
 static int replay_all(struct run *run, struct weir_diag *diag)
@@ -243,11 +256,13 @@ int cmd_run(struct cli *cli)
 
 	if (!in)
 		return cli_usage("run: expected a capture: -r IN.pcap");
+	if (out && !strcmp(out, "-"))
+		return cli_usage("--write -: expected a file; standard output is for the report");
 	err = load_for_replay(cli, &opts, &run.o, &prog);
 	if (!err && cli->json && !cli_flag(cli, "quiet"))
 		run.rows = json_array();
 	if (!err &&
-	    (capture_open(in, &diag, &run.in) || (out && capture_out_open(out, &diag, &run.out)) ||
+	    (capture_open(in, &diag, &run.in) || (out && open_output(&run, in, out, &diag)) ||
 	     replay_init(&run.replay, run.o, prog) || replay_all(&run, &diag)))
 		err = cli_fail("%s", diag.buf);
 	if (!err && report(&run))
