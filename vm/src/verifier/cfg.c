@@ -1,269 +1,280 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Functions and edges: what can be said of the program before any value is known. */
+/* Functions and edges: shape, function bounds, dead code, prune points, combined stack depth. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "env.h"
 #include "weir/vm/isa.h"
 
-uint32_t cfg_find_sub(const struct weir_env *env, uint32_t start)
+static bool is_imm64(const struct bpf_insn *insn)
 {
-	for (uint32_t i = 0; i < env->sub_count; i++)
-		if (env->subs[i].start == start)
-			return i;
-	return UINT32_MAX;
+	return insn->code == (BPF_LD | BPF_IMM | BPF_DW);
 }
 
-static int add_sub(struct weir_env *env, uint32_t start)
+static bool is_local_call(const struct bpf_insn *insn)
 {
-	uint32_t i = env->sub_count;
-
-	if (cfg_find_sub(env, start) != UINT32_MAX)
-		return 0;
-	if (i == 256)
-		return weir_reject(env, -E2BIG, WEIR_REASON_PROG_TOO_LARGE, "too many subprograms");
-	for (; i > 0 && env->subs[i - 1].start > start; i--)
-		env->subs[i] = env->subs[i - 1];
-	env->subs[i] = (struct vsub){.start = start};
-	env->sub_count++;
-	return 0;
+	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL;
 }
 
-/* Functions start at 0, at the targets of calls and of function addresses. */
+static bool is_func_ref(const struct bpf_insn *insn)
+{
+	return is_imm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC;
+}
+
+static int reject_at(struct weir_env *env, uint32_t idx, int err, enum weir_reason reason,
+		     const char *fmt, uint32_t a, int64_t b)
+{
+	env->insn_idx = idx;
+	if (reason == WEIR_REASON_UNREACHABLE)
+		return weir_reject(env, err, reason, "unreachable insn %u", a);
+	if (reason == WEIR_REASON_NO_EXIT)
+		return weir_reject(env, err, reason, "last insn is not an exit or jmp");
+	if (reason == WEIR_REASON_BACK_EDGE)
+		return weir_reject(env, err, reason, "back-edge from insn %u to %lld", a,
+				   (long long)b);
+	return weir_reject(env, err, reason, "%s from insn %u to %lld", fmt, a, (long long)b);
+}
+
+uint32_t weir_cfg_find_sub(const struct weir_env *env, uint32_t start)
+{
+	uint32_t lo = 0, hi = env->sub_count;
+
+	while (lo < hi) {
+		uint32_t mid = (lo + hi) / 2;
+
+		if (env->subs[mid].start < start)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < env->sub_count && env->subs[lo].start == start ? lo : UINT32_MAX;
+}
+
 static int find_subs(struct weir_env *env)
 {
-	int err;
+	uint8_t *starts = calloc(env->insn_count, 1);
+	uint32_t count = 1, n = 0;
 
-	env->subs = calloc(257, sizeof(*env->subs));
-	if (!env->subs)
-		return reject_nomem(env);
-	err = add_sub(env, 0);
-	for (uint32_t i = 0; !err && i < env->insn_count; i++) {
-		const struct bpf_insn *insn = &env->insns[i];
-		bool func = insn_is_imm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC;
-		int64_t target = (int64_t)i + 1 + insn->imm;
-
-		env->insn_idx = i;
-		if (insn_is_subprog_call(insn) || func) {
-			if (!env->bpf_capable)
-				return weir_reject(env, -EPERM, WEIR_REASON_PERMISSION,
-						   "loading/calling other bpf or kernel functions "
-						   "are allowed for CAP_BPF and CAP_SYS_ADMIN");
-			if (target < 0 || target >= env->insn_count || env->info[target].is_tail)
-				return weir_reject(env, -EINVAL, WEIR_REASON_JUMP_INVALID,
-						   "call to invalid destination %lld",
-						   (long long)target);
-			err = add_sub(env, (uint32_t)target);
-		}
-		if (insn_is_imm64(insn))
-			i++;
-	}
-	for (uint32_t s = 0; s < env->sub_count; s++)
-		env->subs[s].end =
-			s + 1 < env->sub_count ? env->subs[s + 1].start : env->insn_count;
-	return err;
-}
-
-uint32_t cfg_successors(const struct weir_env *env, uint32_t idx, uint32_t out[2])
-{
-	const struct bpf_insn *insn = &env->insns[idx];
-
-	if (insn->code == (BPF_JMP | BPF_EXIT))
-		return 0;
-	if (insn_is_goto(insn)) {
-		out[0] = jump_target(insn, idx);
-		return 1;
-	}
-	out[0] = idx + (insn_is_imm64(insn) ? 2 : 1);
-	if (!insn_is_jump(insn))
-		return 1;
-	out[1] = jump_target(insn, idx);
-	return 2;
-}
-
-/* Every function stays in itself: jumps do not leave it, and it does not fall into the next. */
-static int check_function(struct weir_env *env, uint32_t s)
-{
-	const struct vsub *sub = &env->subs[s];
-	uint32_t succ[2], last = sub->end - 1;
-
-	for (uint32_t i = sub->start; i < sub->end; i++) {
-		const struct bpf_insn *insn = &env->insns[i];
-
-		env->insn_idx = i;
-		env->info[i].subprog = s;
-		if (env->info[i].is_tail)
-			continue;
-		if (!insn_is_jump(insn))
-			continue;
-		for (uint32_t k = cfg_successors(env, i, succ); k-- > 0;)
-			if (succ[k] < sub->start || succ[k] >= sub->end ||
-			    env->info[succ[k]].is_tail)
-				return weir_reject(env, -EINVAL, WEIR_REASON_JUMP_INVALID,
-						   "jump out of range from insn %u to %d", i,
-						   (int)succ[k]);
-	}
-	env->insn_idx = last;
-	if (env->insns[last].code != (BPF_JMP | BPF_EXIT) && !insn_is_goto(&env->insns[last]))
-		return weir_reject(env, -EINVAL, WEIR_REASON_NO_EXIT,
-				   "last insn is not an exit or jmp");
-	return 0;
-}
-
-/* Marks what can be reached from a function's start, whatever the values. */
-static int mark_reachable(struct weir_env *env, uint32_t start)
-{
-	uint32_t succ[2];
-
-	env->work.len = 0;
-	if (weir_vec_push(&env->work, start))
-		return reject_nomem(env);
-	env->info[start].visited = true;
-	while (env->work.len) {
-		uint32_t i = env->work.v[--env->work.len];
-
-		for (uint32_t k = cfg_successors(env, i, succ); k-- > 0;) {
-			if (env->info[succ[k]].visited)
-				continue;
-			env->info[succ[k]].visited = true;
-			if (weir_vec_push(&env->work, succ[k]))
-				return reject_nomem(env);
-		}
-	}
-	return 0;
-}
-
-static int check_reachable(struct weir_env *env)
-{
-	int err = 0;
-
-	for (uint32_t s = 0; !err && s < env->sub_count; s++)
-		err = mark_reachable(env, env->subs[s].start);
-	for (uint32_t i = 0; !err && i < env->insn_count; i++) {
-		if (!env->info[i].visited && !env->info[i].is_tail) {
-			env->insn_idx = i;
-			return weir_reject(env, -EINVAL, WEIR_REASON_UNREACHABLE,
-					   "unreachable insn %u", i);
-		}
-		env->info[i].visited = false;
-	}
-	return err;
-}
-
-static int make_preds(struct weir_env *env)
-{
-	uint32_t succ[2], total = 0;
-
-	for (int fill = 0; fill < 2; fill++) {
-		for (uint32_t i = 0; i < env->insn_count; i++) {
-			if (env->info[i].is_tail)
-				continue;
-			for (uint32_t k = cfg_successors(env, i, succ); k-- > 0;) {
-				struct vinsn *to = &env->info[succ[k]];
-
-				if (fill)
-					env->preds[to->first_pred + to->pred_count] = i;
-				to->pred_count++;
-			}
-		}
-		if (fill)
-			break;
-		for (uint32_t i = 0; i < env->insn_count; i++) {
-			env->info[i].first_pred = total;
-			total += env->info[i].pred_count;
-			env->info[i].pred_count = 0;
-		}
-		env->preds = malloc((total + 1) * sizeof(*env->preds));
-		if (!env->preds)
-			return reject_nomem(env);
-	}
-	return 0;
-}
-
-/* States are compared where ways meet, and where loops turn. */
-static int mark_prune_points(struct weir_env *env)
-{
+	if (!starts)
+		return weir_reject_nomem(env);
+	starts[0] = 1;
 	for (uint32_t i = 0; i < env->insn_count; i++) {
 		const struct bpf_insn *insn = &env->insns[i];
-		uint32_t target;
+		int64_t to = (int64_t)i + 1 + insn->imm;
 
-		if (env->info[i].is_tail)
-			continue;
-		if (insn_is_helper_call(insn) && insn->imm == BPF_FUNC_loop)
-			env->info[i].is_prune_point = true;
-		if (!insn_is_jump(insn))
-			continue;
-		target = jump_target(insn, i);
-		env->info[target].is_prune_point = true;
-		if (!insn_is_goto(insn))
-			env->info[i + 1].is_prune_point = true;
-		env->aux[i].loop_back = target <= i;
-		if (target <= i && !env->bpf_capable) {
-			env->insn_idx = i;
-			return weir_reject(env, -EINVAL, WEIR_REASON_BACK_EDGE,
-					   "back-edge from insn %u to %u", i, target);
+		if (is_local_call(insn) || is_func_ref(insn)) {
+			if (to < 0 || to >= env->insn_count) {
+				free(starts);
+				return reject_at(env, i, -EINVAL, WEIR_REASON_JUMP_INVALID,
+						 "call to invalid destination", i, to);
+			}
+			count += !starts[to];
+			starts[to] = 1;
 		}
+		if (is_imm64(insn))
+			env->info[++i].is_imm64_tail = true;
+	}
+	env->subs = calloc(count, sizeof(*env->subs));
+	if (!env->subs) {
+		free(starts);
+		return weir_reject_nomem(env);
+	}
+	env->sub_count = count;
+	for (uint32_t i = 0; i < env->insn_count; i++) {
+		if (starts[i]) {
+			env->subs[n].start = i;
+			if (n)
+				env->subs[n - 1].end = i;
+			n++;
+		}
+		env->info[i].subprog = n - 1;
+	}
+	env->subs[n - 1].end = env->insn_count;
+	free(starts);
+	return 0;
+}
+
+static int check_sub_bounds(struct weir_env *env)
+{
+	for (uint32_t s = 0; s < env->sub_count; s++) {
+		const struct weir_vsub *sub = &env->subs[s];
+		uint8_t code = env->insns[sub->end - 1].code;
+
+		for (uint32_t i = sub->start; i < sub->end; i++) {
+			int64_t to;
+
+			if (env->info[i].is_imm64_tail || !weir_isa_is_jump(&env->insns[i]))
+				continue;
+			to = weir_isa_jump_target(&env->insns[i], i);
+			if (to < sub->start || to >= sub->end)
+				return reject_at(env, i, -EINVAL, WEIR_REASON_JUMP_INVALID,
+						 "jump out of range", i, to);
+			if (to <= i && !env->bpf_capable)
+				return reject_at(env, i, -EINVAL, WEIR_REASON_BACK_EDGE, "", i, to);
+			env->aux[i].loop_back = to <= i;
+		}
+		if (code != (BPF_JMP | BPF_EXIT) && code != (BPF_JMP | BPF_JA) &&
+		    code != (BPF_JMP32 | BPF_JA))
+			return reject_at(env, sub->end - 1, -EINVAL, WEIR_REASON_NO_EXIT, "", 0, 0);
 	}
 	return 0;
 }
 
-int cfg_check(struct weir_env *env)
+uint32_t weir_cfg_succ(const struct weir_env *env, uint32_t i, uint32_t out[2])
 {
-	WEIR_DIAG_ON_STACK(text, 200);
-	int err;
+	const struct bpf_insn *insn = &env->insns[i];
+	uint32_t n = 0;
 
-	err = weir_isa_check(env->insns, env->insn_count, WEIR_ISA_BPF, &text, &env->insn_idx);
-	if (err)
-		return weir_reject(env, err, WEIR_REASON_INSN_INVALID, "%s", text.buf);
-	for (uint32_t i = 0; i + 1 < env->insn_count; i++)
-		if (insn_is_imm64(&env->insns[i]))
-			env->info[++i].is_tail = true;
-	err = find_subs(env);
-	for (uint32_t s = 0; !err && s < env->sub_count; s++)
-		err = check_function(env, s);
-	if (!err)
-		err = check_reachable(env);
-	if (!err)
-		err = make_preds(env);
-	if (!err)
-		err = mark_prune_points(env);
+	if (is_imm64(insn)) {
+		out[n++] = i + 2;
+	} else if (insn->code == (BPF_JMP | BPF_EXIT)) {
+		return 0;
+	} else if (insn->code == (BPF_JMP | BPF_JA) || insn->code == (BPF_JMP32 | BPF_JA)) {
+		out[n++] = (uint32_t)weir_isa_jump_target(insn, i);
+	} else {
+		out[n++] = i + 1;
+		if (weir_isa_is_jump(insn)) {
+			out[n++] = (uint32_t)weir_isa_jump_target(insn, i);
+		}
+	}
+	return n;
+}
+
+static void mark_points(struct weir_env *env, uint32_t i)
+{
+	const struct bpf_insn *insn = &env->insns[i];
+
+	if (is_local_call(insn)) {
+		env->info[i].is_prune_point = true;
+		env->info[i + 1].is_prune_point = true;
+	} else if (insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg &&
+		   insn->imm == BPF_FUNC_loop) {
+		env->info[i].is_prune_point = true;
+		env->info[i].is_force_checkpoint = true;
+		env->info[i].is_callback_call = true;
+	} else if (weir_isa_is_jump(insn)) {
+		env->info[(uint32_t)weir_isa_jump_target(insn, i)].is_prune_point = true;
+		if (BPF_OP(insn->code) != BPF_JA)
+			env->info[i].is_prune_point = true;
+	}
+}
+
+/* Everything must be reachable over edges, calls and references to callbacks. */
+static int check_reachable(struct weir_env *env)
+{
+	uint8_t *seen = calloc(env->insn_count, 1);
+	uint32_t *work = malloc(sizeof(*work) * ((size_t)env->insn_count + 1));
+	uint32_t n = 0, out[3];
+	int err = 0;
+
+	if (!seen || !work) {
+		free(seen);
+		free(work);
+		return weir_reject_nomem(env);
+	}
+	work[n++] = 0;
+	seen[0] = 1;
+	while (n) {
+		uint32_t i = work[--n], count = weir_cfg_succ(env, i, out);
+
+		mark_points(env, i);
+		if (is_local_call(&env->insns[i]) || is_func_ref(&env->insns[i]))
+			out[count++] = i + 1 + (uint32_t)env->insns[i].imm;
+		for (uint32_t k = 0; k < count; k++)
+			if (!seen[out[k]]) {
+				seen[out[k]] = 1;
+				work[n++] = out[k];
+			}
+	}
+	for (uint32_t i = 0; !err && i < env->insn_count; i++)
+		if (!seen[i] && !env->info[i].is_imm64_tail)
+			err = reject_at(env, i, -EINVAL, WEIR_REASON_UNREACHABLE, "", i, 0);
+	free(seen);
+	free(work);
 	return err;
 }
 
-/* The deepest chain of calls from sub s, `above` bytes being taken already. */
-static int deepest(struct weir_env *env, uint32_t s, uint32_t above, uint32_t depth)
+int weir_cfg_check(struct weir_env *env)
 {
-	const struct vsub *sub = &env->subs[s];
-	uint32_t bytes = above + (uint32_t)weir_align_up(weir_max(sub->stack_bytes, 1U), 16);
-	int err = 0;
+	WEIR_DIAG_ON_STACK(text, 200);
+	uint32_t bad = 0;
+	int err = weir_isa_check(env->insns, env->insn_count, WEIR_ISA_BPF, &text, &bad);
 
-	env->insn_idx = sub->start;
-	if (depth > WEIR_MAX_FRAMES)
-		return weir_reject(env, -E2BIG, WEIR_REASON_CALL_DEPTH,
-				   "the call stack of %u frames is too deep !", depth);
-	if (above >= 256 && sub->has_tail_call)
+	if (err) {
+		enum weir_reason reason = WEIR_REASON_INSN_INVALID;
+
+		env->insn_idx = bad;
+		if (strstr(text_buf, "jump"))
+			reason = WEIR_REASON_JUMP_INVALID;
+		else if (strstr(text_buf, "div by zero"))
+			reason = WEIR_REASON_DIV_ZERO;
+		else if (strstr(text_buf, "invalid shift"))
+			reason = WEIR_REASON_SHIFT_INVALID;
+		else if (strstr(text_buf, "last insn"))
+			reason = WEIR_REASON_NO_EXIT;
+		return weir_reject(env, err, reason, "%s", text_buf);
+	}
+	err = find_subs(env);
+	if (!err)
+		err = check_sub_bounds(env);
+	return err ? err : check_reachable(env);
+}
+
+static uint32_t frame_bytes(const struct weir_vsub *sub)
+{
+	return (uint32_t)weir_align_up(sub->stack_depth, 16);
+}
+
+struct depth_walk {
+	struct weir_env *env;
+	uint32_t deepest;
+};
+
+/* Calls nest at most 8 deep (the walk of the program made sure), so recursion is bounded too. */
+static int walk_depth(struct depth_walk *w, uint32_t s, uint32_t above, uint32_t frames)
+{
+	struct weir_env *env = w->env;
+	const struct weir_vsub *sub = &env->subs[s];
+	uint32_t depth = above + frame_bytes(sub);
+
+	if (depth > WEIR_STACK_BYTES) {
+		env->insn_idx = sub->start;
+		return weir_reject(env, -EACCES, WEIR_REASON_STACK_DEPTH,
+				   "combined stack size of %u calls is %u. Too large", frames,
+				   depth);
+	}
+	if (sub->has_tail_call && above >= 256) {
+		env->insn_idx = sub->start;
 		return weir_reject(env, -EACCES, WEIR_REASON_STACK_DEPTH,
 				   "tail_calls are not allowed when call stack of previous frames "
 				   "is %u bytes. Too large",
 				   above);
-	if (bytes > WEIR_STACK_BYTES)
-		return weir_reject(env, -EACCES, WEIR_REASON_STACK_DEPTH,
-				   "combined stack size of %u calls is %u. Too large", depth,
-				   bytes);
-	env->stats.stack_bytes = weir_max(env->stats.stack_bytes, bytes);
-	for (uint32_t i = sub->start; !err && i < sub->end; i++) {
-		const struct bpf_insn *insn = &env->insns[i];
-
-		if (!env->aux[i].seen)
-			continue;
-		if (insn_is_subprog_call(insn) ||
-		    (insn_is_imm64(insn) && insn->src_reg == BPF_PSEUDO_FUNC))
-			err = deepest(env, cfg_find_sub(env, i + 1 + (uint32_t)insn->imm), bytes,
-				      depth + 1);
 	}
-	return err;
+	w->deepest = weir_max(w->deepest, depth);
+	for (uint32_t i = sub->start; i < sub->end; i++) {
+		const struct bpf_insn *insn = &env->insns[i];
+		uint32_t callee = UINT32_MAX;
+		int err;
+
+		if (env->info[i].is_imm64_tail || !env->aux[i].seen)
+			continue;
+		if (is_local_call(insn) || is_func_ref(insn))
+			callee = weir_cfg_find_sub(env, i + 1 + (uint32_t)insn->imm);
+		if (callee == UINT32_MAX || frames >= WEIR_MAX_FRAMES)
+			continue;
+		err = walk_depth(w, callee, depth, frames + 1);
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
-int cfg_check_stack_depth(struct weir_env *env)
+/* depth[s] of functions without recursion is computed once; calls form a tree of at most 8. */
+int weir_cfg_check_stack_depth(struct weir_env *env)
 {
-	return deepest(env, 0, 0, 1);
+	struct depth_walk w = {.env = env};
+	int err = walk_depth(&w, 0, 0, 1);
+
+	env->stats.stack_bytes = w.deepest;
+	return err;
 }

@@ -1,75 +1,109 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Walks every path of the program: one instruction after the other, branches waiting on a stack. */
+/*
+ * The walk: depth first over all paths, one instruction at a time. It only drives; what an
+ * instruction means is decided by the concern it belongs to.
+ */
+#include <errno.h>
+#include <time.h>
+
 #include "env.h"
 
-struct weir_vstate *env_push(struct weir_env *env, uint32_t insn_idx)
-{
-	struct weir_vstate *state;
-	struct vpending p = {
-		.insn_idx = insn_idx, .prev_insn_idx = env->insn_idx, .path_len = env->path.len};
+#define PATH_END UINT32_MAX
 
-	if (env->pending.len >= MAX_PENDING) {
+struct weir_vstate *weir_env_push(struct weir_env *env, uint32_t insn_idx, uint32_t prev_insn_idx)
+{
+	struct weir_pending item = {.insn_idx = insn_idx,
+				    .prev_insn_idx = prev_insn_idx,
+				    .path_pos = (uint32_t)env->path.len,
+				    .log_mark = env->log ? env->log->len_bytes : 0};
+
+	if (env->pending.len >= WEIR_MAX_PENDING) {
 		weir_reject(env, -E2BIG, WEIR_REASON_TOO_MANY_BRANCHES,
-			    "The sequence of %u jumps is too complex.", MAX_PENDING);
+			    "The sequence of %u jumps is too complex.", WEIR_MAX_PENDING);
 		return NULL;
 	}
-	state = weir_vstate_copy(&env->pool, env->cur);
-	p.state = state;
-	if (!state || weir_vec_push(&env->pending, p)) {
-		weir_vstate_free(&env->pool, state);
-		reject_nomem(env);
+	item.state = weir_vstate_copy(&env->pool, env->cur);
+	if (!item.state || weir_vec_push(&env->pending, item)) {
+		weir_reject_nomem(env);
 		return NULL;
 	}
-	if (state->parent)
-		state->parent->branches++;
-	return state;
+	if (env->cur->parent)
+		env->cur->parent->branches++;
+	return item.state;
 }
 
-/* The current path is done; the latest waiting one becomes current. False: none is left. */
-static bool next_path(struct weir_env *env)
+static int path_step(struct weir_env *env)
 {
-	struct vpending p;
+	const struct weir_frame *frame = weir_env_frame(env);
+	struct weir_step step = {.insn_idx = env->insn_idx, .frameno = (uint8_t)env->cur->curframe};
 
-	prune_path_done(env, env->cur->parent);
+	if (env->insns[env->insn_idx].code == (BPF_JMP | BPF_EXIT) && frame->is_callback)
+		step.access = 2;
+	env->written = 0;
+	return weir_vec_push(&env->path, step) ? weir_reject_nomem(env) : 0;
+}
+
+static int do_jump(struct weir_env *env, const struct bpf_insn *insn, uint32_t *next)
+{
+	bool done;
+	int err;
+
+	env->jumps_processed++;
+	switch (BPF_OP(insn->code)) {
+	case BPF_CALL: return weir_call_check(env, insn, next);
+	case BPF_EXIT:
+		err = weir_call_exit(env, next, &done);
+		if (!err && done)
+			*next = PATH_END;
+		return err;
+	case BPF_JA: *next = (uint32_t)(env->insn_idx + 1 + weir_insn_jump_off(insn)); return 0;
+	case BPF_JCOND:
+		return weir_reject(env, -EINVAL, WEIR_REASON_INSN_INVALID,
+				   "may_goto is not supported");
+	default: return weir_branch_check(env, insn, next);
+	}
+}
+
+static int do_insn(struct weir_env *env, uint32_t *next)
+{
+	const struct bpf_insn *insn = &env->insns[env->insn_idx];
+
+	*next = env->insn_idx + 1;
+	switch (BPF_CLASS(insn->code)) {
+	case BPF_ALU:
+	case BPF_ALU64: return weir_alu_check(env, insn);
+	case BPF_LDX: return weir_mem_check_load(env, insn);
+	case BPF_ST: return weir_mem_check_store(env, insn);
+	case BPF_STX:
+		return BPF_MODE(insn->code) == BPF_ATOMIC ? weir_mem_check_atomic(env, insn)
+							  : weir_mem_check_store(env, insn);
+	case BPF_LD:
+		if (insn->code != (BPF_LD | BPF_IMM | BPF_DW))
+			return weir_call_check_ld_abs(env, insn);
+		*next = env->insn_idx + 2;
+		return weir_call_ld_imm64(env, insn);
+	default: return do_jump(env, insn, next);
+	}
+}
+
+/* Goes on with the branch that waits longest on top; false: none is left. */
+static bool take_pending(struct weir_env *env)
+{
+	struct weir_pending item;
+
+	weir_prune_path_done(env, env->cur);
 	weir_vstate_free(&env->pool, env->cur);
 	env->cur = NULL;
 	if (!env->pending.len)
 		return false;
-	p = env->pending.v[--env->pending.len];
-	env->cur = p.state;
-	env->insn_idx = p.insn_idx;
-	env->prev_insn_idx = p.prev_insn_idx;
-	env->path.len = p.path_len;
+	item = env->pending.v[--env->pending.len];
+	env->cur = item.state;
+	env->insn_idx = item.insn_idx;
+	env->prev_insn_idx = item.prev_insn_idx;
+	env->path.len = item.path_pos;
+	if (env->log && !env->log_all)
+		weir_diag_truncate(env->log, item.log_mark);
 	return true;
-}
-
-static int check_insn(struct weir_env *env, const struct bpf_insn *insn, uint32_t *next,
-		      bool *path_done)
-{
-	uint8_t class = BPF_CLASS(insn->code);
-
-	*next = env->insn_idx + (insn_is_imm64(insn) ? 2 : 1);
-	switch (class) {
-	case BPF_ALU:
-	case BPF_ALU64: return alu_check(env, insn);
-	case BPF_LDX: return mem_check_load(env, insn);
-	case BPF_ST: return mem_check_store(env, insn);
-	case BPF_STX:
-		return BPF_MODE(insn->code) == BPF_ATOMIC ? mem_check_atomic(env, insn)
-							  : mem_check_store(env, insn);
-	case BPF_LD: return insn_is_imm64(insn) ? call_ld_imm64(env, insn) : call_ld_abs(env, insn);
-	default: break;
-	}
-	env->jumps++;
-	switch (BPF_OP(insn->code)) {
-	case BPF_CALL: return call_check(env, insn, next);
-	case BPF_EXIT: return call_exit(env, next, path_done);
-	case BPF_JA: *next = jump_target(insn, env->insn_idx); return 0;
-	case BPF_JCOND:
-		return weir_reject(env, -EINVAL, WEIR_REASON_INSN_INVALID,
-				   "may_goto is not available");
-	default: return branch_check(env, insn, next);
-	}
 }
 
 static int check_limits(struct weir_env *env)
@@ -78,65 +112,74 @@ static int check_limits(struct weir_env *env)
 		return weir_reject(env, -E2BIG, WEIR_REASON_TOO_COMPLEX,
 				   "BPF program is too large. Processed %u insn",
 				   env->stats.processed_insns);
-	if (!(env->stats.processed_insns & 0xff) && env->opts->cancel &&
+	if (!(env->stats.processed_insns & 0x3ff) && env->opts->cancel &&
 	    __atomic_load_n(env->opts->cancel, __ATOMIC_RELAXED))
 		return weir_reject(env, -ECANCELED, WEIR_REASON_CANCELED,
 				   "verification was canceled");
 	return 0;
 }
 
-static int start(struct weir_env *env)
+/* One instruction; *next is PATH_END when the path is over. */
+static int step(struct weir_env *env, uint32_t *next)
 {
-	struct weir_frame *frame;
-
-	env->cur = weir_vstate_new(&env->pool);
-	if (!env->cur || weir_vstate_push_frame(&env->pool, env->cur, 0, 0))
-		return reject_nomem(env);
-	frame = env_frame(env);
-	weir_vreg_set_ptr(&frame->regs[BPF_REG_1], WEIR_V_CTX);
-	env->subs[0].is_called = true;
-	return 0;
-}
-
-/* One instruction; *more is false when no path is left. */
-static int step(struct weir_env *env, bool *more)
-{
-	bool covered = false, path_done = false;
-	uint32_t next = 0;
+	bool covered;
 	int err = check_limits(env);
 
-	if (!err && env->info[env->insn_idx].is_prune_point)
-		err = prune_check(env, &covered);
 	if (err)
 		return err;
-	if (covered) {
-		*more = next_path(env);
-		return 0;
+	if (env->info[env->insn_idx].is_prune_point) {
+		err = weir_prune_check(env, &covered);
+		if (err)
+			return err;
+		if (covered) {
+			if (env->may_log)
+				weir_diag_printf(env->log, "%u: safe\n", env->insn_idx);
+			*next = PATH_END;
+			return 0;
+		}
 	}
-	if (env->opts->log_level & 2)
-		vlog_insn(env);
-	err = check_insn(env, &env->insns[env->insn_idx], &next, &path_done);
+	err = path_step(env);
+	if (err)
+		return err;
+	if (env->may_log)
+		weir_log_insn(env);
+	err = do_insn(env, next);
 	if (err)
 		return err;
 	env->aux[env->insn_idx].seen = true;
-	env->info[env->insn_idx].visited = true;
-	if (path_done) {
-		*more = next_path(env);
-		return 0;
-	}
-	env->prev_insn_idx = env->insn_idx;
-	env->insn_idx = next;
-	return 0;
+	return weir_live_visit_done(env, env->written) ? weir_reject_nomem(env) : 0;
 }
 
-int driver_run(struct weir_env *env)
+int weir_driver_run(struct weir_env *env)
 {
-	bool more = true;
-	int err;
+	struct weir_vreg *r1;
 
+	env->cur = weir_vstate_new(&env->pool);
+	if (!env->cur || weir_vstate_push_frame(&env->pool, env->cur, 0, 0))
+		return weir_reject_nomem(env);
+	r1 = weir_env_reg(env, BPF_REG_1);
+	weir_vreg_set_ptr(r1, WEIR_V_CTX);
 	env->insn_idx = 0;
-	err = start(env);
-	while (!err && more)
-		err = step(env, &more);
-	return err;
+	env->subs[0].is_called = true;
+	for (;;) {
+		uint32_t next;
+		int err;
+
+		/* A side of a branch that turned out to be impossible. */
+		if (env->cur->is_evicted) {
+			if (!take_pending(env))
+				return 0;
+			continue;
+		}
+		err = step(env, &next);
+		if (err)
+			return err;
+		env->prev_insn_idx = env->insn_idx;
+		if (next == PATH_END) {
+			if (!take_pending(env))
+				return 0;
+			continue;
+		}
+		env->insn_idx = next;
+	}
 }

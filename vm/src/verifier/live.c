@@ -1,252 +1,302 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which registers and stack slots may still matter behind a point: what pruning need not compare.
+ * Liveness, for pruning: what no path from here reads need not agree.
  *
- * Registers are a backward data flow over the program text, in two strengths: `live`, read in any
- * way; `exact`, its value may decide something: a conditional jump, an address, an argument, the
- * contents of the stack (which are always compared), or a register that is exact.
- *
- * Slots are read through pointers, which the text does not tell. Reads are recorded at the
- * instruction as paths are walked, and flow backwards from there at once. Soundness for pruning:
- * a state that covers another has been walked to every end, and where two states agree in the
- * pointers and exact registers, whatever the second would read the first has read, so it is
- * recorded. While a walk is not finished (loops that are compared with themselves) nothing is
- * taken from here: PRUNE_LOOP compares every slot.
+ * Registers: the classic backward analysis over the function's edges, before the walk.
+ * Stack slots: which slot an instruction reads is only known from the walk, so the same analysis
+ * runs along with it. A read adds its slot before the instruction and on backwards until
+ * instructions that wrote the slot entirely on every visit; such a set only shrinks, and each loss
+ * lets through what was held back. An instruction not visited yet holds back everything, which is
+ * right for any state whose paths are all done: those visited all there is on their way. Slots of
+ * callers are kept by distance (1: the caller's), without writes.
  */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "env.h"
 
-#define ARGS_MASK 0x3e /* r1..r5 */
-#define CALL_DEFS 0x3f
+#define CALLER_SAVED 0x3f
 
-struct effect {
-	uint16_t use, def;
-	uint16_t exact;  /* used in a way that decides something */
-	uint16_t passes; /* exact if the defined register is */
-};
-
-static uint16_t bit(uint32_t regno)
+static void use_def(struct weir_env *env, uint32_t i, uint16_t *use, uint16_t *def)
 {
-	return (uint16_t)(1U << regno);
-}
+	const struct bpf_insn *insn = &env->insns[i];
+	uint16_t dst = (uint16_t)(1U << insn->dst_reg), src = (uint16_t)(1U << insn->src_reg);
+	const struct weir_helper *h;
 
-static struct effect alu_effect(const struct bpf_insn *insn)
-{
-	uint16_t dst = bit(insn->dst_reg);
-	uint8_t op = BPF_OP(insn->code);
-	uint16_t src = BPF_SRC(insn->code) == BPF_X && op != BPF_END ? bit(insn->src_reg) : 0;
-
-	if (op == BPF_MOV)
-		return (struct effect){.use = src, .def = dst, .passes = src};
-	return (struct effect){.use = src | dst, .def = dst, .passes = src | dst};
-}
-
-static struct effect store_effect(const struct weir_env *env, const struct bpf_insn *insn,
-				  uint32_t idx)
-{
-	uint16_t base = bit(insn->dst_reg), src = bit(insn->src_reg), r0 = bit(BPF_REG_0);
-	struct effect e = {.use = base | src, .exact = base};
-
-	if (env->info[idx].stores_to_stack || insn->dst_reg == BPF_REG_10)
-		e.exact |= src;
-	if (BPF_MODE(insn->code) != BPF_ATOMIC)
-		return e;
-	if (insn->imm == BPF_LOAD_ACQ)
-		return (struct effect){.use = src, .exact = src, .def = base};
-	if (insn->imm == BPF_CMPXCHG)
-		e.use |= r0;
-	if (insn->imm == BPF_CMPXCHG)
-		e.def = r0;
-	else if (insn->imm & BPF_FETCH)
-		e.def = src;
-	return e;
-}
-
-static struct effect jump_effect(const struct weir_env *env, const struct bpf_insn *insn,
-				 uint32_t idx)
-{
-	uint16_t regs = bit(insn->dst_reg);
-	const struct weir_helper *helper;
-
-	switch (BPF_OP(insn->code)) {
-	case BPF_JA: return (struct effect){0};
-	case BPF_EXIT:
-		/* A function's result goes on in its caller; the program's own ends here. */
-		return (struct effect){.use = bit(BPF_REG_0),
-				       .exact = env->info[idx].subprog ? bit(BPF_REG_0) : 0};
-	case BPF_CALL:
-		regs = ARGS_MASK;
-		helper = insn->src_reg ? NULL : weir_helper_find((uint32_t)insn->imm);
-		for (uint32_t i = 0; helper && i < 5; i++)
-			if (helper->args[i] == WEIR_ARG_NONE)
-				regs &= (uint16_t)~bit(i + 1);
-		return (struct effect){.use = regs, .exact = regs, .def = CALL_DEFS};
-	default:
-		if (BPF_SRC(insn->code) == BPF_X)
-			regs |= bit(insn->src_reg);
-		return (struct effect){.use = regs, .exact = regs};
-	}
-}
-
-static struct effect effect_of(const struct weir_env *env, uint32_t idx)
-{
-	const struct bpf_insn *insn = &env->insns[idx];
-
+	*use = *def = 0;
 	switch (BPF_CLASS(insn->code)) {
-	case BPF_ALU:
-	case BPF_ALU64: return alu_effect(insn);
+	case BPF_LD:
+		if (insn->code == (BPF_LD | BPF_IMM | BPF_DW)) {
+			*def = dst;
+			return;
+		}
+		*use = (uint16_t)(1U << BPF_REG_6 | (BPF_MODE(insn->code) == BPF_IND ? src : 0));
+		*def = CALLER_SAVED;
+		return;
 	case BPF_LDX:
-		return (struct effect){.use = bit(insn->src_reg),
-				       .exact = bit(insn->src_reg),
-				       .def = bit(insn->dst_reg)};
-	case BPF_ST: return (struct effect){.use = bit(insn->dst_reg), .exact = bit(insn->dst_reg)};
-	case BPF_STX: return store_effect(env, insn, idx);
-	case BPF_JMP:
-	case BPF_JMP32: return jump_effect(env, insn, idx);
-	default: /* BPF_LD */
-		if (insn_is_imm64(insn))
-			return (struct effect){.def = bit(insn->dst_reg)};
-		return (struct effect){
-			.use = bit(BPF_REG_6) |
-			       (BPF_MODE(insn->code) == BPF_IND ? bit(insn->src_reg) : 0),
-			.exact = bit(BPF_REG_6),
-			.def = CALL_DEFS};
+		*def = dst;
+		*use = src;
+		return;
+	case BPF_ST: *use = dst; return;
+	case BPF_STX:
+		*use = (uint16_t)(dst | src);
+		if (BPF_MODE(insn->code) != BPF_ATOMIC)
+			return;
+		if (insn->imm == BPF_LOAD_ACQ) {
+			*use = src;
+			*def = dst;
+		} else if (insn->imm == BPF_CMPXCHG) {
+			*use |= 1U << BPF_REG_0;
+		}
+		return;
+	case BPF_ALU:
+	case BPF_ALU64:
+		if (BPF_OP(insn->code) == BPF_MOV) {
+			*def = dst;
+			*use = BPF_SRC(insn->code) == BPF_X ? src : 0;
+			return;
+		}
+		*use = dst;
+		if (BPF_SRC(insn->code) == BPF_X && BPF_OP(insn->code) != BPF_END)
+			*use |= src;
+		return;
+	default: break;
+	}
+	switch (BPF_OP(insn->code)) {
+	case BPF_JA:
+	case BPF_JCOND: return;
+	case BPF_EXIT: *use = 1; return;
+	case BPF_CALL:
+		*def = CALLER_SAVED;
+		*use = 0x3e;
+		h = insn->src_reg ? NULL : weir_helper_find((uint32_t)insn->imm);
+		for (uint32_t n = 0; h && n < 5; n++)
+			if (h->args[n] == WEIR_ARG_NONE)
+				*use &= (uint16_t) ~(2U << n);
+		return;
+	default:
+		*use = dst;
+		if (BPF_SRC(insn->code) == BPF_X)
+			*use |= src;
+		return;
 	}
 }
 
-/* A slot that is overwritten whole through R10 holds nothing of before. */
-static uint64_t slot_defs(const struct bpf_insn *insn)
+static int build_preds(struct weir_env *env)
 {
-	uint8_t class = BPF_CLASS(insn->code);
+	uint32_t out[2], total = 0;
 
-	if ((class != BPF_ST && class != BPF_STX) || BPF_MODE(insn->code) != BPF_MEM ||
-	    BPF_SIZE(insn->code) != BPF_DW || insn->dst_reg != BPF_REG_10 || insn->off >= 0 ||
-	    insn->off < -WEIR_STACK_BYTES || insn->off % WEIR_SLOT_BYTES)
-		return 0;
-	return 1ULL << (-insn->off / WEIR_SLOT_BYTES - 1);
-}
+	env->preds = calloc(env->insn_count, sizeof(*env->preds));
+	if (!env->preds)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < env->insn_count; i++) {
+		uint32_t n = env->info[i].is_imm64_tail ? 0 : weir_cfg_succ(env, i, out);
 
-/* Recomputes one instruction; true if something before it must be, too. */
-static bool update(struct weir_env *env, uint32_t i)
-{
-	struct effect e = effect_of(env, i);
-	struct vinsn *v = &env->info[i];
-	uint16_t live = 0, exact = 0;
-	uint64_t slots = 0;
-	uint32_t succ[2];
-	bool changed;
-
-	for (uint32_t k = cfg_successors(env, i, succ); k-- > 0;) {
-		live |= env->info[succ[k]].live;
-		exact |= env->info[succ[k]].exact;
-		slots |= env->info[succ[k]].slot_live;
+		for (uint32_t k = 0; k < n; k++)
+			env->preds[out[k]].count++;
 	}
-	if (exact & e.def)
-		e.exact |= e.passes;
-	live = (uint16_t)((live & ~e.def) | e.use);
-	exact = (uint16_t)((exact & ~e.def) | e.exact);
-	slots = (slots & ~slot_defs(&env->insns[i])) | v->slot_read;
-	changed = live != v->live || exact != v->exact || slots != v->slot_live;
-	v->live = live;
-	v->exact = exact;
-	v->slot_live = slots;
-	return changed;
-}
+	for (uint32_t i = 0; i < env->insn_count; i++) {
+		env->preds[i].first = total;
+		total += env->preds[i].count;
+		env->preds[i].count = 0;
+	}
+	env->pred_list = malloc(sizeof(*env->pred_list) * ((size_t)total + 1));
+	if (!env->pred_list)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < env->insn_count; i++) {
+		uint32_t n = env->info[i].is_imm64_tail ? 0 : weir_cfg_succ(env, i, out);
 
-static int settle(struct weir_env *env)
-{
-	while (env->work.len) {
-		uint32_t i = env->work.v[--env->work.len];
-		const struct vinsn *v = &env->info[i];
+		for (uint32_t k = 0; k < n; k++) {
+			struct weir_pred_range *p = &env->preds[out[k]];
 
-		if (!update(env, i))
-			continue;
-		for (uint32_t k = 0; k < v->pred_count; k++)
-			if (weir_vec_push(&env->work, env->preds[v->first_pred + k]))
-				return reject_nomem(env);
+			env->pred_list[p->first + p->count++] = i;
+		}
 	}
 	return 0;
 }
 
-int live_init(struct weir_env *env)
+static void live_regs_fixpoint(struct weir_env *env)
 {
-	env->work.len = 0;
-	for (uint32_t i = 0; i < env->insn_count; i++)
-		if (!env->info[i].is_tail && weir_vec_push(&env->work, i))
-			return reject_nomem(env);
-	return settle(env);
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (uint32_t i = env->insn_count; i-- > 0;) {
+			uint16_t use, def, after = 0;
+			uint32_t out[2], n;
+
+			if (env->info[i].is_imm64_tail)
+				continue;
+			n = weir_cfg_succ(env, i, out);
+			for (uint32_t k = 0; k < n; k++)
+				after |= env->info[out[k]].live_regs;
+			use_def(env, i, &use, &def);
+			after = (uint16_t)((after & ~def) | use);
+			changed |= after != env->info[i].live_regs;
+			env->info[i].live_regs = after;
+		}
+	}
 }
 
-static int changed_at(struct weir_env *env, uint32_t idx)
+int weir_live_init(struct weir_env *env)
 {
-	env->work.len = 0;
-	if (weir_vec_push(&env->work, idx))
-		return reject_nomem(env);
-	return settle(env);
+	if (build_preds(env))
+		return weir_reject_nomem(env);
+	live_regs_fixpoint(env);
+	for (uint32_t i = 0; i < env->insn_count; i++) {
+		const struct bpf_insn *insn = &env->insns[i];
+		struct weir_call_edge edge = {.insn_idx = i};
+
+		if (insn->code != (BPF_JMP | BPF_CALL) || insn->src_reg != BPF_PSEUDO_CALL ||
+		    env->info[i].is_imm64_tail)
+			continue;
+		edge.callee = weir_cfg_find_sub(env, i + 1 + (uint32_t)insn->imm);
+		edge.next = env->subs[edge.callee].callee_head;
+		if (weir_vec_push(&env->calls, edge))
+			return weir_reject_nomem(env);
+		env->subs[edge.callee].callee_head = (uint32_t)env->calls.len;
+	}
+	return 0;
 }
 
-int live_slot_read(struct weir_env *env, uint32_t frameno, uint32_t first, uint32_t last)
+/* Work items: instruction, distance, and the slots that became live before it. */
+static int live_add(struct weir_env *env, uint32_t i, uint32_t dist, uint64_t slots)
 {
-	uint64_t mask = (last >= 63 ? UINT64_MAX : (2ULL << last) - 1) & ~((1ULL << first) - 1);
-	/* In a caller's frame it is the call that reads. */
-	uint32_t at = frameno == env->cur->curframe ? env->insn_idx
-						    : env->cur->frames[frameno + 1]->callsite;
+	struct weir_stack_live *live = &env->live[dist];
 
-	if (!(mask & ~env->info[at].slot_read))
+	if (!slots)
 		return 0;
-	env->info[at].slot_read |= mask;
-	return changed_at(env, at);
-}
-
-int live_stack_store(struct weir_env *env)
-{
-	struct vinsn *v = &env->info[env->insn_idx];
-
-	if (v->stores_to_stack)
+	if (!live->before) {
+		live->before = calloc(env->insn_count, sizeof(*live->before));
+		if (!live->before)
+			return -ENOMEM;
+	}
+	slots &= ~live->before[i];
+	if (!slots)
 		return 0;
-	v->stores_to_stack = true;
-	return changed_at(env, env->insn_idx);
+	live->before[i] |= slots;
+	if (weir_vec_push(&env->live_work, (uint64_t)i << 8 | dist))
+		return -ENOMEM;
+	return weir_vec_push(&env->live_work, slots);
 }
 
-/* Where a frame of a state goes on: the state's instruction, or behind the call it waits in. */
-static const struct vinsn *resumes_at(const struct weir_env *env, const struct weir_vstate *s,
-				      uint32_t frameno)
+static int live_pass(struct weir_env *env, uint32_t i, uint32_t dist, uint64_t slots)
 {
-	if (frameno == s->curframe)
-		return &env->info[s->insn_idx];
-	return &env->info[s->frames[frameno + 1]->callsite + 1];
+	const struct weir_vsub *sub = &env->subs[env->info[i].subprog];
+
+	for (uint32_t k = 0; k < env->preds[i].count; k++) {
+		uint32_t p = env->pred_list[env->preds[i].first + k];
+		uint64_t pass = dist ? slots : slots & ~env->info[p].stack_write;
+
+		if (env->info[p].visited && live_add(env, p, dist, pass))
+			return -ENOMEM;
+	}
+	if (i != sub->start || !dist)
+		return 0;
+	for (uint32_t e = sub->callee_head; e; e = env->calls.v[e - 1].next)
+		if (live_add(env, env->calls.v[e - 1].insn_idx, dist - 1, slots))
+			return -ENOMEM;
+	return 0;
 }
 
-/* A frame that waits in a bpf_loop call will make the call again. */
-static bool calls_again(const struct weir_env *env, const struct weir_vstate *s, uint32_t frameno)
+static int live_run(struct weir_env *env)
 {
-	return frameno < s->curframe && s->frames[frameno + 1]->is_callback;
+	while (env->live_work.len) {
+		uint64_t slots = env->live_work.v[--env->live_work.len];
+		uint64_t item = env->live_work.v[--env->live_work.len];
+
+		if (live_pass(env, (uint32_t)(item >> 8), item & 0xff, slots))
+			return -ENOMEM;
+	}
+	return 0;
 }
 
-uint16_t live_regs(const struct weir_env *env, const struct weir_vstate *s, uint32_t frameno)
+int weir_live_stack_read(struct weir_env *env, uint32_t frameno, uint32_t slot)
 {
-	uint16_t regs = resumes_at(env, s, frameno)->live;
-
-	if (calls_again(env, s, frameno))
-		regs |= env->info[s->frames[frameno + 1]->callsite].live;
-	return regs;
+	if (live_add(env, env->insn_idx, env->cur->curframe - frameno, 1ULL << slot))
+		return -ENOMEM;
+	return live_run(env);
 }
 
-uint16_t live_exact(const struct weir_env *env, const struct weir_vstate *s, uint32_t frameno)
+void weir_live_stack_write(struct weir_env *env, uint32_t frameno, uint32_t slot)
 {
-	uint16_t regs = resumes_at(env, s, frameno)->exact;
-
-	if (calls_again(env, s, frameno))
-		regs |= env->info[s->frames[frameno + 1]->callsite].exact;
-	return regs;
+	if (frameno == env->cur->curframe)
+		env->written |= 1ULL << slot;
 }
 
-uint64_t live_slots(const struct weir_env *env, const struct weir_vstate *s, uint32_t frameno)
+static uint64_t live_after(const struct weir_env *env, uint32_t i, uint32_t dist)
 {
-	uint64_t slots = resumes_at(env, s, frameno)->slot_live;
+	uint32_t out[2], n = weir_cfg_succ(env, i, out);
+	uint64_t live = 0;
 
-	if (frameno < s->curframe)
-		slots |= env->info[s->frames[frameno + 1]->callsite].slot_read;
-	if (calls_again(env, s, frameno))
-		slots |= env->info[s->frames[frameno + 1]->callsite].slot_live;
-	return slots;
+	for (uint32_t k = 0; k < n && env->live[dist].before; k++)
+		live |= env->live[dist].before[out[k]];
+	return live;
+}
+
+int weir_live_visit_done(struct weir_env *env, uint64_t written)
+{
+	struct weir_vinsn *info = &env->info[env->insn_idx];
+	uint64_t lost = info->visited ? info->stack_write & ~written : ~written;
+
+	if (info->visited && !lost)
+		return 0;
+	info->stack_write = info->visited ? info->stack_write & written : written;
+	if (live_add(env, env->insn_idx, 0, live_after(env, env->insn_idx, 0) & lost))
+		return -ENOMEM;
+	for (uint32_t d = 1; d < WEIR_MAX_FRAMES && !info->visited; d++)
+		if (live_add(env, env->insn_idx, d, live_after(env, env->insn_idx, d)))
+			return -ENOMEM;
+	info->visited = true;
+	return live_run(env);
+}
+
+int weir_live_add_callback(struct weir_env *env, uint32_t insn_idx, uint32_t callee)
+{
+	struct weir_call_edge edge = {.insn_idx = insn_idx, .callee = callee};
+	uint32_t start = env->subs[callee].start;
+
+	for (uint32_t e = env->subs[callee].callee_head; e; e = env->calls.v[e - 1].next)
+		if (env->calls.v[e - 1].insn_idx == insn_idx)
+			return 0;
+	edge.next = env->subs[callee].callee_head;
+	if (weir_vec_push(&env->calls, edge))
+		return -ENOMEM;
+	env->subs[callee].callee_head = (uint32_t)env->calls.len;
+	for (uint32_t d = 1; d < WEIR_MAX_FRAMES; d++)
+		if (env->live[d].before &&
+		    live_add(env, insn_idx, d - 1, env->live[d].before[start]))
+			return -ENOMEM;
+	return live_run(env);
+}
+
+static uint32_t return_to(const struct weir_frame *callee)
+{
+	return callee->is_callback ? callee->callsite : callee->callsite + 1;
+}
+
+uint16_t weir_live_regs(const struct weir_env *env, const struct weir_vstate *state,
+			uint32_t frameno)
+{
+	const struct weir_frame *callee;
+
+	if (frameno == state->curframe)
+		return env->info[state->insn_idx].live_regs;
+	callee = state->frames[frameno + 1];
+	return env->info[return_to(callee)].live_regs;
+}
+
+uint64_t weir_live_slots(const struct weir_env *env, const struct weir_vstate *state,
+			 uint32_t frameno)
+{
+	uint32_t top = state->curframe;
+	uint64_t live = 0;
+
+	for (uint32_t k = top + 1; k-- > frameno;) {
+		uint32_t i = k == top ? state->insn_idx : return_to(state->frames[k + 1]);
+		const uint64_t *before = env->live[k - frameno].before;
+
+		live |= before ? before[i] : 0;
+	}
+	return live;
 }

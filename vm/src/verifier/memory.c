@@ -1,425 +1,544 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Loads and stores: may this many bytes be accessed here? An address is base + off + v; the least
- * is base + off + smin, the last byte base + off + umax + size - 1. Offsets are within +-2^29
- * (alu.c), so neither sum wraps.
+ * Loads, stores and atomics. An access is allowed only if its smallest and its largest possible
+ * address lie inside of the memory the pointer stands for: base + off + [v.smin, v.umax] + size.
+ * For packets the bound is what a comparison with data_end proved about this very v.
  */
+#include <errno.h>
 #include <inttypes.h>
 
 #include "env.h"
 
-#define SOCK_BYTES 80 /* struct bpf_sock */
+struct access {
+	uint32_t regno;
+	int32_t off; /* of the instruction */
+	uint32_t bytes;
+	enum weir_access dir;
+	int value_regno;               /* loaded into or stored from; -1: none */
+	bool is_atomic;                /* must be aligned everywhere */
+	const struct weir_vreg *value; /* stores: what is stored; NULL: unknown number */
+};
 
-static const struct weir_map_def *map_of(const struct weir_env *env, const struct weir_vreg *reg)
+static int outside(struct weir_env *env, uint32_t regno, int64_t off, int64_t bytes,
+		   uint32_t region_bytes, const char *what, enum weir_reason reason)
 {
-	return &env->raw->maps[reg->map_idx].def;
+	if (!strcmp(what, "map value"))
+		return weir_reject(env, -EACCES, reason,
+				   "invalid access to map value, value_size=%u off=%" PRId64
+				   " size=%" PRId64,
+				   region_bytes, off, bytes);
+	return weir_reject(env, -EACCES, reason,
+			   "invalid access to memory, mem_size=%u off=%" PRId64 " size=%" PRId64,
+			   region_bytes, off, bytes);
 }
 
-/* [off + smin, off + umax + bytes) within [0, region): says where it is not. */
-static int check_region(struct weir_env *env, uint32_t regno, const struct weir_vreg *reg,
-			int32_t off, int64_t bytes, uint32_t region, enum weir_reason reason,
-			const char *what)
+static bool is_inside(int64_t off, int64_t bytes, uint32_t region_bytes, bool zero_ok)
 {
-	int64_t lo = (int64_t)reg->off + off + reg->v.smin;
+	return off >= 0 && (bytes > 0 || (!bytes && zero_ok)) && off + bytes <= region_bytes;
+}
 
-	if (reg->v.smin < 0 && (reg->v.smin == INT64_MIN || lo < 0))
+int weir_mem_check_region(struct weir_env *env, uint32_t regno, const struct weir_vreg *reg,
+			  int64_t off, int64_t bytes, uint32_t region_bytes, bool zero_ok,
+			  const char *what, enum weir_reason reason)
+{
+	int64_t lo;
+
+	weir_reject_note(env, regno, 0, (int64_t)region_bytes - bytes, off + reg->v.smin,
+			 reg->v.umax > INT32_MAX ? INT64_MAX : off + (int64_t)reg->v.umax);
+	if (reg->v.smin < 0 && (reg->v.smin < -WEIR_MAX_VAR_OFF || reg->v.smin + off < 0))
 		return weir_reject(env, -EACCES, WEIR_REASON_NEGATIVE_OFFSET,
 				   "R%u min value is negative, either use unsigned index or do a "
 				   "if (index >=0) check.",
 				   regno);
-	if (reg->v.umax >= MAX_VAR_OFF)
+	lo = reg->v.smin + off;
+	if (reg->v.smin >= WEIR_MAX_VAR_OFF || !is_inside(lo, bytes, region_bytes, zero_ok))
+		return outside(env, regno, lo, bytes, region_bytes, what, reason);
+	if (reg->v.umax >= WEIR_MAX_VAR_OFF)
 		return weir_reject(
 			env, -EACCES, reason,
-			"R%u unbounded memory access, make sure to bounds check any such "
-			"access",
+			"R%u unbounded memory access, make sure to bounds check any such access",
 			regno);
-	if (lo < 0 || lo + (int64_t)(reg->v.umax - (uint64_t)reg->v.smin) + bytes > (int64_t)region)
-		return weir_reject(
-			env, -EACCES, reason,
-			"invalid access to %s, value_size=%u off=%" PRId64 " size=%" PRId64
-			" R%u max value is outside of the allowed memory range",
-			what, region, lo < 0 ? lo : (int64_t)reg->off + off + (int64_t)reg->v.umax,
-			bytes, regno);
+	if (!is_inside((int64_t)reg->v.umax + off, bytes, region_bytes, zero_ok))
+		return outside(env, regno, (int64_t)reg->v.umax + off, bytes, region_bytes, what,
+			       reason);
+	env->has_need = false;
+	env->bad_reg = UINT32_MAX;
 	return 0;
 }
 
-/*
- * Packet memory: `range` bytes behind base + v are known to be there. The variable part is inside
- * the base, so only constants count; what is below the base is not known at all.
- */
 static int check_packet(struct weir_env *env, uint32_t regno, const struct weir_vreg *reg,
-			int32_t off, int64_t bytes)
+			int64_t off, int64_t bytes, bool zero_ok)
 {
-	int64_t at = (int64_t)reg->off + off;
+	int32_t range = reg->range < 0 ? 0 : reg->range;
 
 	if (reg->v.smin < 0)
 		return weir_reject(env, -EACCES, WEIR_REASON_NEGATIVE_OFFSET,
 				   "R%u min value is negative, either use unsigned index or do a "
 				   "if (index >=0) check.",
 				   regno);
-	if (at < 0 || at + bytes > reg->range)
-		return weir_reject(env, -EACCES, WEIR_REASON_PACKET_RANGE,
-				   "invalid access to packet, off=%" PRId64 " size=%" PRId64
-				   ", R%u(id=%u,off=%d,r=%d) R%u offset is outside of the packet",
-				   at, bytes, regno, reg->id, reg->off, reg->range, regno);
-	return 0;
+	if (reg->range >= 0 && is_inside(off, bytes, (uint32_t)range, zero_ok))
+		return 0;
+	weir_reject_note(env, regno, 0, range, off, off + bytes);
+	return weir_reject(env, -EACCES, WEIR_REASON_PACKET_RANGE,
+			   "invalid access to packet, off=%" PRId64 " size=%" PRId64
+			   ", R%u(id=%u,off=%d,r=%d)",
+			   off, bytes, regno, reg->id, reg->off, reg->range);
 }
 
-static int check_map_rights(struct weir_env *env, const struct weir_vreg *reg, enum vaccess access)
+static int check_map_rights(struct weir_env *env, const struct weir_vreg *reg, int64_t off,
+			    int64_t bytes, enum weir_access dir)
 {
-	uint32_t flags = map_of(env, reg)->flags;
+	const struct weir_map_def *def = &env->raw->maps[reg->map_idx].def;
 
-	if (access == V_WRITE && (flags & BPF_F_RDONLY_PROG))
+	if (dir == WEIR_WRITE && (def->flags & BPF_F_RDONLY_PROG))
 		return weir_reject(env, -EACCES, WEIR_REASON_WRITE_DENIED,
-				   "write into map forbidden, value_size=%u",
-				   map_of(env, reg)->value_size);
-	if (access == V_READ && (flags & BPF_F_WRONLY_PROG))
+				   "write into map forbidden, value_size=%u off=%" PRId64
+				   " size=%" PRId64,
+				   def->value_size, reg->v.smin + off, bytes);
+	if (dir == WEIR_READ && (def->flags & BPF_F_WRONLY_PROG))
 		return weir_reject(env, -EACCES, WEIR_REASON_READ_DENIED,
-				   "read from map forbidden, value_size=%u",
-				   map_of(env, reg)->value_size);
+				   "read from map forbidden, value_size=%u off=%" PRId64
+				   " size=%" PRId64,
+				   def->value_size, reg->v.smin + off, bytes);
 	return 0;
 }
 
-static bool may_write_packet(const struct weir_env *env)
+static int check_map_value(struct weir_env *env, uint32_t regno, const struct weir_vreg *reg,
+			   int64_t off, int64_t bytes, enum weir_access dir, bool zero_ok)
 {
-	return env->raw->type != BPF_PROG_TYPE_SOCKET_FILTER;
+	int err = check_map_rights(env, reg, off, bytes, dir);
+
+	return err ? err
+		   : weir_mem_check_region(env, regno, reg, off, bytes,
+					   env->raw->maps[reg->map_idx].def.value_size, zero_ok,
+					   "map value", WEIR_REASON_MAP_VALUE_RANGE);
 }
 
-/* Everything but stack and context, whose accesses mean more than bounds. */
-static int check_plain(struct weir_env *env, uint32_t regno, const struct weir_vreg *reg,
-		       int32_t off, int64_t bytes, enum vaccess access)
+static int check_alignment(struct weir_env *env, const struct weir_vreg *reg,
+			   const struct access *a)
+{
+	struct weir_scalar sum = reg->v;
+	struct weir_scalar off = weir_scalar_const((uint64_t)((int64_t)reg->off + a->off));
+	const char *kind = reg->type == WEIR_V_STACK ? "stack " : "value ";
+
+	if (reg->type != WEIR_V_STACK && !env->strict_alignment && !a->is_atomic)
+		return 0;
+	if (weir_vreg_is_pkt(reg) && a->bytes > 1) {
+		weir_scalar_alu(&sum, &off, BPF_ADD, false, false);
+		if (weir_tnum_is_aligned(sum.var, a->bytes))
+			return 0;
+		kind = "packet ";
+	} else {
+		weir_scalar_alu(&sum, &off, BPF_ADD, false, false);
+		if (weir_tnum_is_aligned(sum.var, a->bytes))
+			return 0;
+	}
+	return weir_reject(env, -EACCES, WEIR_REASON_MISALIGNED,
+			   "misaligned %saccess off %" PRId64 "+%d+%d size %u", kind, reg->v.smin,
+			   reg->off, a->off, a->bytes);
+}
+
+static int check_leak(struct weir_env *env, const struct access *a, const char *where)
+{
+	if (a->dir == WEIR_WRITE && a->value_regno >= 0 && a->value &&
+	    weir_reg_is_leak(env, a->value))
+		return weir_reject(env, -EACCES, WEIR_REASON_POINTER_LEAK, "R%d leaks addr into %s",
+				   a->value_regno, where);
+	return 0;
+}
+
+static void note_kind(struct weir_env *env, enum weir_mem_kind kind)
+{
+	struct weir_insn_aux *aux = &env->aux[env->insn_idx];
+
+	if (aux->mem == WEIR_MEM_NONE)
+		aux->mem = (uint8_t)kind;
+	else if (aux->mem != (uint8_t)kind)
+		aux->mem = WEIR_MEM_OTHER;
+}
+
+static int check_mixing(struct weir_env *env, const struct weir_vreg *reg)
+{
+	struct weir_vinsn *info = &env->info[env->insn_idx];
+	uint8_t prev = info->ptr_type;
+
+	if (!prev)
+		info->ptr_type = reg->type;
+	else if (prev != reg->type && (prev == WEIR_V_CTX || reg->type == WEIR_V_CTX ||
+				       prev == WEIR_V_SOCK || reg->type == WEIR_V_SOCK))
+		return weir_reject(env, -EINVAL, WEIR_REASON_ACCESS_MIXED,
+				   "same insn cannot be used with different pointers");
+	return 0;
+}
+
+static void set_loaded(struct weir_env *env, const struct access *a)
+{
+	struct weir_vreg *dst;
+
+	if (a->dir != WEIR_READ || a->value_regno < 0)
+		return;
+	dst = weir_env_reg(env, (uint32_t)a->value_regno);
+	weir_vreg_set_unknown(dst);
+	weir_scalar_trunc(&dst->v, a->bytes);
+}
+
+static int access_ctx(struct weir_env *env, const struct weir_vreg *reg, const struct access *a)
+{
+	const struct weir_ctx_field *field;
+	struct weir_vreg *dst;
+	int err = check_leak(env, a, "ctx");
+
+	if (err)
+		return err;
+	if (!weir_scalar_is_const(&reg->v) || reg->v.var.value)
+		return weir_reject(env, -EACCES, WEIR_REASON_CTX_OFFSET,
+				   "variable ctx access var_off=(0x%" PRIx64 "; 0x%" PRIx64
+				   ") disallowed",
+				   reg->v.var.value, reg->v.var.mask);
+	if (reg->off < 0)
+		return weir_reject(env, -EACCES, WEIR_REASON_CTX_OFFSET,
+				   "negative offset ctx ptr R%u off=%d disallowed", a->regno,
+				   reg->off);
+	if (reg->off)
+		return weir_reject(env, -EACCES, WEIR_REASON_CTX_OFFSET,
+				   "dereference of modified ctx ptr R%u off=%d disallowed",
+				   a->regno, reg->off);
+	field = weir_ctx_may_access(env->raw->type, env->raw->expected_attach_type, a->off,
+				    a->bytes, a->dir == WEIR_WRITE);
+	if (!field)
+		return weir_reject(env, -EACCES, WEIR_REASON_CTX_ACCESS,
+				   "invalid bpf_context access off=%d size=%u", a->off, a->bytes);
+	note_kind(env, WEIR_MEM_CTX);
+	set_loaded(env, a);
+	if (a->dir == WEIR_WRITE || a->value_regno < 0)
+		return 0;
+	dst = weir_env_reg(env, (uint32_t)a->value_regno);
+	switch (field->kind) {
+	case WEIR_CTX_DATA: weir_vreg_set_ptr(dst, WEIR_V_PKT); break;
+	case WEIR_CTX_DATA_META: weir_vreg_set_ptr(dst, WEIR_V_PKT_META); break;
+	case WEIR_CTX_DATA_END: weir_vreg_set_ptr(dst, WEIR_V_PKT_END); return 0;
+	case WEIR_CTX_PTR:
+		weir_vreg_set_ptr(dst, WEIR_V_SOCK);
+		dst->flags = WEIR_VF_OR_NULL | WEIR_VF_RDONLY;
+		dst->id = ++env->id_gen;
+		return 0;
+	default: return 0;
+	}
+	env->ok->dst_needed = true;
+	return 0;
+}
+
+static int access_packet(struct weir_env *env, const struct weir_vreg *reg, const struct access *a)
 {
 	int err;
 
-	if (reg->flags & WEIR_VF_OR_NULL)
-		return weir_reject(env, -EACCES, WEIR_REASON_NULL_DEREF,
-				   "R%u invalid mem access '%s'", regno, reg_type_name(reg));
-	switch (reg->type) {
-	case WEIR_V_MAP_VALUE:
-		err = check_map_rights(env, reg, access);
-		return err ? err
-			   : check_region(env, regno, reg, off, bytes, map_of(env, reg)->value_size,
-					  WEIR_REASON_MAP_VALUE_RANGE, "map value");
-	case WEIR_V_PKT:
-	case WEIR_V_PKT_META:
-		if (access == V_WRITE && !may_write_packet(env))
-			return weir_reject(env, -EACCES, WEIR_REASON_WRITE_DENIED,
-					   "cannot write into packet");
-		return check_packet(env, regno, reg, off, bytes);
-	case WEIR_V_SOCK:
-		if (access == V_WRITE)
-			return weir_reject(env, -EACCES, WEIR_REASON_WRITE_DENIED,
-					   "cannot write into sock_common");
-		return check_region(env, regno, reg, off, bytes, SOCK_BYTES, WEIR_REASON_MEM_RANGE,
-				    "sock_common");
-	case WEIR_V_PKT_END:
-		return weir_reject(env, -EACCES, WEIR_REASON_PACKET_END_ACCESS,
-				   "R%u invalid mem access 'pkt_end'", regno);
-	default:
-		return weir_reject(env, -EACCES, WEIR_REASON_NOT_A_POINTER,
-				   "R%u invalid mem access '%s'", regno, reg_type_name(reg));
-	}
-}
-
-static const struct weir_ctx_field *check_ctx(struct weir_env *env, uint32_t regno,
-					      const struct weir_vreg *reg, int32_t off,
-					      uint32_t bytes, enum vaccess access)
-{
-	const struct weir_ctx_field *field;
-
-	if (reg->off || !weir_scalar_is_const(&reg->v) || reg->v.var.value) {
-		weir_reject(env, -EACCES, WEIR_REASON_CTX_OFFSET,
-			    "dereference of modified ctx ptr R%u off=%d disallowed", regno,
-			    reg->off);
-		return NULL;
-	}
-	field = weir_ctx_may_access(env->raw->type, env->raw->expected_attach_type, off, bytes,
-				    access == V_WRITE);
-	if (!field)
-		weir_reject(env, -EACCES, WEIR_REASON_CTX_ACCESS,
-			    "invalid bpf_context access off=%d size=%u", off, bytes);
-	return field;
-}
-
-/* Rewrite lowers context accesses at the instruction: it must be one on every path, or on none. */
-static int note_kind(struct weir_env *env, uint8_t type)
-{
-	struct vinsn *v = &env->info[env->insn_idx];
-	struct weir_insn_aux *aux = &env->aux[env->insn_idx];
-
-	if (v->visited && v->ptr_type != type &&
-	    (v->ptr_type == WEIR_V_CTX || type == WEIR_V_CTX || v->ptr_type == WEIR_V_SOCK ||
-	     type == WEIR_V_SOCK))
-		return weir_reject(env, -EINVAL, WEIR_REASON_ACCESS_MIXED,
-				   "same insn cannot be used with different pointers");
-	v->ptr_type = type;
-	aux->mem = type == WEIR_V_STACK                            ? WEIR_MEM_STACK
-		   : type == WEIR_V_CTX                            ? WEIR_MEM_CTX
-		   : type == WEIR_V_MAP_VALUE                      ? WEIR_MEM_MAP_VALUE
-		   : type == WEIR_V_PKT || type == WEIR_V_PKT_META ? WEIR_MEM_PKT
-								   : WEIR_MEM_OTHER;
+	if (a->dir == WEIR_WRITE && env->raw->type == BPF_PROG_TYPE_SOCKET_FILTER)
+		return weir_reject(env, -EACCES, WEIR_REASON_WRITE_DENIED,
+				   "cannot write into packet");
+	err = check_leak(env, a, "packet");
+	if (!err)
+		err = check_packet(env, a->regno, reg, (int64_t)reg->off + a->off, a->bytes, false);
+	if (err)
+		return err;
+	note_kind(env, WEIR_MEM_PKT);
+	set_loaded(env, a);
 	return 0;
 }
 
-static int check_alignment(struct weir_env *env, const struct weir_vreg *reg, int32_t off,
-			   uint32_t bytes)
+/* Contents of a frozen read-only array of one element are known now and stay so. */
+static bool load_constant(struct weir_env *env, const struct weir_vreg *reg, const struct access *a)
 {
-	struct weir_tnum at =
-		weir_tnum_add(reg->v.var, weir_tnum_const((uint64_t)((int64_t)reg->off + off)));
+	const struct weir_map_ref *map = &env->raw->maps[reg->map_idx];
+	const uint8_t *at = map->const_values;
+	uint64_t value = 0;
 
-	/* Saved registers are tracked by whole slots: stack accesses are aligned in any case. */
-	if (!env->strict_alignment && reg->type != WEIR_V_STACK)
-		return 0;
-	if (weir_tnum_is_aligned(at, bytes))
-		return 0;
-	return weir_reject(env, -EACCES, WEIR_REASON_MISALIGNED,
-			   "misaligned %saccess off %d+%d size %u",
-			   reg->type == WEIR_V_STACK ? "stack "
-			   : weir_vreg_is_pkt(reg)   ? "packet "
-						     : "",
-			   reg->off, off, bytes);
-}
-
-/* What a load of a context field gives. */
-static void set_from_ctx(struct weir_env *env, struct weir_vreg *out,
-			 const struct weir_ctx_field *field, uint32_t bytes)
-{
-	switch (field->kind) {
-	case WEIR_CTX_DATA: weir_vreg_set_ptr(out, WEIR_V_PKT); return;
-	case WEIR_CTX_DATA_END: weir_vreg_set_ptr(out, WEIR_V_PKT_END); return;
-	case WEIR_CTX_DATA_META: weir_vreg_set_ptr(out, WEIR_V_PKT_META); return;
-	case WEIR_CTX_PTR:
-		weir_vreg_set_ptr(out, WEIR_V_SOCK);
-		out->flags = WEIR_VF_OR_NULL;
-		out->id = ++env->id_gen;
-		return;
-	default: weir_vreg_set_unknown(out); weir_scalar_trunc(&out->v, bytes);
-	}
-}
-
-/* A load at a constant offset from frozen contents is the constant itself. */
-static bool load_constant(const struct weir_env *env, const struct weir_vreg *reg, int32_t off,
-			  uint32_t bytes, uint64_t *value)
-{
-	const struct weir_map_ref *ref = &env->raw->maps[reg->map_idx];
-
-	if (reg->type != WEIR_V_MAP_VALUE || !ref->const_values || ref->def.max_entries != 1 ||
-	    !weir_scalar_is_const(&reg->v))
+	if (!at || map->def.max_entries != 1 || !weir_scalar_is_const(&reg->v) ||
+	    !(map->def.flags & BPF_F_RDONLY_PROG) || a->value_regno < 0)
 		return false;
-	*value = 0;
-	memcpy(value,
-	       (const uint8_t *)ref->const_values + reg->off + off + (int64_t)reg->v.var.value,
-	       bytes);
+	memcpy(&value, at + reg->off + a->off + reg->v.smin, a->bytes);
+	weir_vreg_set_const(weir_env_reg(env, (uint32_t)a->value_regno), value);
 	return true;
 }
 
-/* The access itself; *out (may be NULL) gets what a load finds. */
-static int check_access(struct weir_env *env, uint32_t regno, int32_t off, uint32_t bytes,
-			enum vaccess access, struct weir_vreg *out)
+static int access_map_value(struct weir_env *env, const struct weir_vreg *reg,
+			    const struct access *a)
 {
-	const struct weir_vreg *reg = env_reg(env, regno);
-	const struct weir_ctx_field *field;
-	struct weir_vreg loaded;
-	uint64_t constant;
-	int err = note_kind(env, reg->type);
+	int err = check_leak(env, a, "map");
 
 	if (!err)
-		err = check_alignment(env, reg, off, bytes);
+		err = check_map_value(env, a->regno, reg, (int64_t)reg->off + a->off, a->bytes,
+				      a->dir, false);
 	if (err)
 		return err;
-	if (reg->type == WEIR_V_CTX) {
-		field = check_ctx(env, regno, reg, off, bytes, access);
-		if (!field)
-			return env->error;
-		if (out)
-			set_from_ctx(env, out, field, bytes);
-		return 0;
-	}
-	err = check_plain(env, regno, reg, off, bytes, access);
-	if (err || !out)
-		return err;
-	weir_vreg_set_unknown(&loaded);
-	weir_scalar_trunc(&loaded.v, bytes);
-	if (load_constant(env, reg, off, bytes, &constant))
-		weir_vreg_set_const(&loaded, constant);
-	*out = loaded;
+	note_kind(env, WEIR_MEM_MAP_VALUE);
+	if (a->dir != WEIR_READ || !load_constant(env, reg, a))
+		set_loaded(env, a);
 	return 0;
 }
 
-static int load(struct weir_env *env, const struct bpf_insn *insn, uint32_t ptr, uint32_t dst,
-		bool sign_extend)
+static int access_mem(struct weir_env *env, const struct weir_vreg *reg, const struct access *a)
 {
-	uint32_t bytes = access_bytes(insn->code);
-	struct weir_vreg out = {0};
 	int err;
 
-	if (env_reg(env, ptr)->type == WEIR_V_STACK) {
-		err = note_kind(env, WEIR_V_STACK);
-		if (!err)
-			err = check_alignment(env, env_reg(env, ptr), insn->off, bytes);
-		if (!err)
-			err = stack_load(env, ptr, insn->off, bytes, &out);
-	} else {
-		err = check_access(env, ptr, insn->off, bytes, V_READ, &out);
-	}
+	if (a->dir == WEIR_WRITE && (reg->flags & WEIR_VF_RDONLY))
+		return weir_reject(env, -EACCES, WEIR_REASON_WRITE_DENIED,
+				   "R%u cannot write into %s", a->regno, weir_vtype_name(reg));
+	err = check_leak(env, a, "mem");
+	if (!err)
+		err = weir_mem_check_region(env, a->regno, reg, (int64_t)reg->off + a->off,
+					    a->bytes, reg->mem_size, false, "memory",
+					    WEIR_REASON_MEM_RANGE);
 	if (err)
 		return err;
-	if (sign_extend) {
-		if (weir_vreg_is_ptr(&out))
+	note_kind(env, WEIR_MEM_OTHER);
+	set_loaded(env, a);
+	return 0;
+}
+
+static int access_sock(struct weir_env *env, const struct weir_vreg *reg, const struct access *a)
+{
+	int64_t off = (int64_t)reg->off + a->off;
+
+	if (a->dir == WEIR_WRITE)
+		return weir_reject(env, -EACCES, WEIR_REASON_WRITE_DENIED,
+				   "R%u cannot write into %s", a->regno, weir_vtype_name(reg));
+	if (!weir_scalar_is_const(&reg->v) || off < 0 ||
+	    off + a->bytes > (int64_t)sizeof(struct bpf_sock) || off % a->bytes || a->bytes > 4)
+		return weir_reject(env, -EACCES, WEIR_REASON_CTX_ACCESS,
+				   "R%u invalid sock_common access off=%" PRId64 " size=%u",
+				   a->regno, off, a->bytes);
+	note_kind(env, WEIR_MEM_OTHER);
+	set_loaded(env, a);
+	return 0;
+}
+
+static int access_stack(struct weir_env *env, const struct weir_vreg *reg, const struct access *a)
+{
+	note_kind(env, WEIR_MEM_STACK);
+	if (a->dir == WEIR_READ)
+		return weir_stack_load(env, reg, a->regno, a->off, a->bytes, a->value_regno);
+	return weir_stack_store(env, reg, a->regno, a->off, a->bytes, a->value, a->value_regno);
+}
+
+static int invalid_pointer(struct weir_env *env, const struct weir_vreg *reg,
+			   const struct access *a)
+{
+	enum weir_reason reason = WEIR_REASON_NOT_A_POINTER;
+
+	env->bad_reg = a->regno;
+	if (reg->flags & WEIR_VF_OR_NULL)
+		reason = WEIR_REASON_NULL_DEREF;
+	else if (reg->type == WEIR_V_PKT_END)
+		reason = WEIR_REASON_PACKET_END_ACCESS;
+	else if (reg->type == WEIR_V_MAP_PTR)
+		reason = WEIR_REASON_MAP_ACCESS;
+	return weir_reject(env, -EACCES, reason, "R%u invalid mem access '%s'", a->regno,
+			   weir_vtype_name(reg));
+}
+
+static int do_access(struct weir_env *env, const struct access *a)
+{
+	const struct weir_vreg reg = *weir_env_reg(env, a->regno);
+	int err;
+
+	if ((reg.flags & WEIR_VF_OR_NULL) || !weir_vreg_is_ptr(&reg))
+		return invalid_pointer(env, &reg, a);
+	err = check_alignment(env, &reg, a);
+	if (!err)
+		err = check_mixing(env, &reg);
+	if (err)
+		return err;
+	switch (reg.type) {
+	case WEIR_V_CTX: return access_ctx(env, &reg, a);
+	case WEIR_V_STACK: return access_stack(env, &reg, a);
+	case WEIR_V_PKT:
+	case WEIR_V_PKT_META: return access_packet(env, &reg, a);
+	case WEIR_V_MAP_VALUE: return access_map_value(env, &reg, a);
+	case WEIR_V_MEM: return access_mem(env, &reg, a);
+	case WEIR_V_SOCK: return access_sock(env, &reg, a);
+	default: return invalid_pointer(env, &reg, a);
+	}
+}
+
+static uint32_t insn_bytes(const struct bpf_insn *insn)
+{
+	switch (BPF_SIZE(insn->code)) {
+	case BPF_B: return 1;
+	case BPF_H: return 2;
+	case BPF_W: return 4;
+	default: return 8;
+	}
+}
+
+int weir_mem_check_load(struct weir_env *env, const struct bpf_insn *insn)
+{
+	struct access a = {.regno = insn->src_reg,
+			   .off = insn->off,
+			   .bytes = insn_bytes(insn),
+			   .dir = WEIR_READ,
+			   .value_regno = insn->dst_reg,
+			   .is_atomic = BPF_CLASS(insn->code) == BPF_STX};
+	bool sext = BPF_CLASS(insn->code) == BPF_LDX && BPF_MODE(insn->code) == BPF_MEMSX;
+	struct weir_vreg *dst;
+	int err = weir_reg_check_src(env, insn->src_reg);
+
+	if (!err)
+		err = weir_reg_check_dst(env, insn->dst_reg);
+	if (!err && sext && weir_env_reg(env, insn->src_reg)->type == WEIR_V_CTX && a.bytes == 4 &&
+	    (insn->off == 0 || env->raw->type != BPF_PROG_TYPE_XDP)) {
+		/* A packet pointer cannot be loaded with sign extension; other fields can. */
+		const struct weir_ctx_field *f = weir_ctx_may_access(
+			env->raw->type, env->raw->expected_attach_type, insn->off, 4, false);
+
+		if (f && f->kind != WEIR_CTX_SCALAR && f->kind != WEIR_CTX_LEN)
 			return weir_reject(env, -EACCES, WEIR_REASON_CTX_ACCESS,
-					   "invalid bpf_context access off=%d size=%u", insn->off,
-					   bytes);
-		out.id = 0;
-		weir_scalar_sext(&out.v, bytes, false);
+					   "invalid bpf_context access off=%d size=4", insn->off);
 	}
-	*env_reg(env, dst) = out;
+	if (!err)
+		err = do_access(env, &a);
+	if (err)
+		return err;
+	dst = weir_env_reg(env, insn->dst_reg);
+	if (sext && dst->type == WEIR_V_SCALAR) {
+		dst->id = 0;
+		dst->off = 0;
+		weir_scalar_sext(&dst->v, a.bytes, false);
+	} else if (sext) {
+		return weir_reject(env, -EACCES, WEIR_REASON_CTX_ACCESS,
+				   "invalid bpf_context access off=%d size=%u", insn->off, a.bytes);
+	}
 	return 0;
 }
 
-int mem_check_load(struct weir_env *env, const struct bpf_insn *insn)
+int weir_mem_check_store(struct weir_env *env, const struct bpf_insn *insn)
 {
-	int err = reg_check_read(env, insn->src_reg);
+	struct access a = {.regno = insn->dst_reg,
+			   .off = insn->off,
+			   .bytes = insn_bytes(insn),
+			   .dir = WEIR_WRITE,
+			   .value_regno = -1,
+			   .is_atomic = BPF_CLASS(insn->code) == BPF_STX &&
+					BPF_MODE(insn->code) == BPF_ATOMIC};
+	struct weir_vreg value;
+	int err = 0;
 
-	if (!err)
-		err = reg_check_write(env, insn->dst_reg);
-	return err ? err
-		   : load(env, insn, insn->src_reg, insn->dst_reg,
-			  BPF_MODE(insn->code) == BPF_MEMSX);
-}
-
-static int store(struct weir_env *env, const struct bpf_insn *insn, const struct weir_vreg *value,
-		 int value_regno)
-{
-	const struct weir_vreg *ptr = env_reg(env, insn->dst_reg);
-	uint32_t bytes = access_bytes(insn->code);
-	int err;
-
-	if (ptr->type == WEIR_V_STACK) {
-		err = note_kind(env, WEIR_V_STACK);
-		if (!err)
-			err = check_alignment(env, ptr, insn->off, bytes);
-		if (!err)
-			err = live_stack_store(env);
-		return err ? err : stack_store(env, insn->dst_reg, insn->off, bytes, value);
-	}
-	/* A pointer that leaves the verifier's sight is one that others may read. */
-	if (value_regno >= 0 && weir_vreg_is_ptr(value) &&
-	    (reg_leaks(env, value) || ptr->type == WEIR_V_CTX))
-		return weir_reject(env, -EACCES, WEIR_REASON_POINTER_LEAK, "R%d leaks addr into %s",
-				   value_regno,
-				   ptr->type == WEIR_V_CTX         ? "ctx"
-				   : ptr->type == WEIR_V_MAP_VALUE ? "map"
-				   : weir_vreg_is_pkt(ptr)         ? "packet"
-								   : "mem");
-	return check_access(env, insn->dst_reg, insn->off, bytes, V_WRITE, NULL);
-}
-
-int mem_check_store(struct weir_env *env, const struct bpf_insn *insn)
-{
-	struct weir_vreg imm;
-	int err = reg_check_read(env, insn->dst_reg);
-
-	if (BPF_CLASS(insn->code) == BPF_ST) {
-		weir_vreg_set_const(&imm, (uint64_t)(int64_t)insn->imm);
-		return err ? err : store(env, insn, &imm, -1);
+	if (BPF_CLASS(insn->code) == BPF_STX) {
+		err = weir_reg_check_src(env, insn->src_reg);
+		a.value_regno = insn->src_reg;
+		value = *weir_env_reg(env, insn->src_reg);
+	} else {
+		weir_vreg_set_const(&value, (uint64_t)(int64_t)insn->imm);
 	}
 	if (!err)
-		err = reg_check_read(env, insn->src_reg);
-	if (err)
-		return err;
-	/* A number saved on the stack stays linked with its register. */
-	if (env_reg(env, insn->src_reg)->type == WEIR_V_SCALAR &&
-	    !env_reg(env, insn->src_reg)->id &&
-	    !weir_scalar_is_const(&env_reg(env, insn->src_reg)->v))
-		env_reg(env, insn->src_reg)->id = ++env->id_gen;
-	return store(env, insn, env_reg(env, insn->src_reg), insn->src_reg);
+		err = weir_reg_check_src(env, insn->dst_reg);
+	a.value = &value;
+	return err ? err : do_access(env, &a);
 }
 
-static int atomic_target(struct weir_env *env, uint32_t regno)
+static int check_atomic_target(struct weir_env *env, uint32_t regno, const char *what)
 {
-	const struct weir_vreg *reg = env_reg(env, regno);
+	const struct weir_vreg *reg = weir_env_reg(env, regno);
 
 	if (reg->type == WEIR_V_CTX || weir_vreg_is_pkt(reg) || reg->type == WEIR_V_SOCK)
 		return weir_reject(env, -EACCES, WEIR_REASON_ATOMIC_TARGET,
-				   "BPF_ATOMIC stores into R%u %s is not allowed", regno,
-				   reg_type_name(reg));
+				   "BPF_ATOMIC %s R%u %s is not allowed", what, regno,
+				   weir_vtype_name(reg));
 	return 0;
 }
 
-/* Read-modify-write: the old value is read, a number nobody knows is written. */
-static int check_rmw(struct weir_env *env, const struct bpf_insn *insn)
+static int check_rmw_operands(struct weir_env *env, const struct bpf_insn *insn)
 {
-	struct weir_vreg old = {0}, unknown;
-	bool cmpxchg = insn->imm == BPF_CMPXCHG;
-	uint32_t to = cmpxchg ? BPF_REG_0 : insn->src_reg, bytes = access_bytes(insn->code);
-	const struct weir_vreg *ptr = env_reg(env, insn->dst_reg);
-	int err = reg_check_read(env, insn->src_reg);
+	int err = weir_reg_check_src(env, insn->src_reg);
 
-	if (!err && cmpxchg)
-		err = reg_check_read(env, BPF_REG_0);
-	if (!err && cmpxchg && reg_leaks(env, env_reg(env, BPF_REG_0)))
-		err = weir_reject(env, -EACCES, WEIR_REASON_POINTER_LEAK, "R0 leaks addr into mem");
-	if (!err && weir_vreg_is_ptr(env_reg(env, insn->src_reg)) && !env->perfmon)
-		err = weir_reject(env, -EACCES, WEIR_REASON_POINTER_LEAK, "R%u leaks addr into mem",
-				  insn->src_reg);
 	if (!err)
-		err = atomic_target(env, insn->dst_reg);
-	if (!err && ptr->type == WEIR_V_STACK)
-		err = stack_load(env, insn->dst_reg, insn->off, bytes, &old);
-	else if (!err)
-		err = check_access(env, insn->dst_reg, insn->off, bytes, V_READ, &old);
-	if (!err && (insn->imm & BPF_FETCH))
-		err = reg_check_write(env, to);
-	if (err)
-		return err;
-	weir_vreg_set_unknown(&unknown);
-	err = store(env, insn, &unknown, -1);
-	if (!err && (insn->imm & BPF_FETCH)) {
-		/* what was saved there may have been an address; it is fetched as a number */
-		if (weir_vreg_is_ptr(&old) && !env->perfmon)
-			return weir_reject(env, -EACCES, WEIR_REASON_POINTER_LEAK,
-					   "R%u leaks addr into mem", to);
-		weir_vreg_set_unknown(env_reg(env, to));
-		weir_scalar_trunc(&env_reg(env, to)->v, bytes);
+		err = weir_reg_check_src(env, insn->dst_reg);
+	if (!err && insn->imm == BPF_CMPXCHG) {
+		err = weir_reg_check_src(env, BPF_REG_0);
+		if (!err && weir_reg_is_leak(env, weir_env_reg(env, BPF_REG_0)))
+			err = weir_reject(env, -EACCES, WEIR_REASON_POINTER_LEAK,
+					  "R0 leaks addr into mem");
 	}
-	return err;
+	if (!err && weir_reg_is_leak(env, weir_env_reg(env, insn->src_reg)))
+		err = weir_reject(env, -EACCES, WEIR_REASON_POINTER_LEAK, "R%d leaks addr into mem",
+				  insn->src_reg);
+	return err ? err : check_atomic_target(env, insn->dst_reg, "stores into");
 }
 
-int mem_check_atomic(struct weir_env *env, const struct bpf_insn *insn)
+int weir_mem_check_atomic(struct weir_env *env, const struct bpf_insn *insn)
 {
-	int err = reg_check_read(env, insn->imm == BPF_LOAD_ACQ ? insn->src_reg : insn->dst_reg);
+	struct access a = {.regno = insn->dst_reg,
+			   .off = insn->off,
+			   .bytes = insn_bytes(insn),
+			   .dir = WEIR_READ,
+			   .value_regno = -1,
+			   .is_atomic = true};
+	struct weir_vreg *dst;
+	uint32_t fetched;
+	int err;
 
-	if (err)
-		return err;
 	if (insn->imm == BPF_LOAD_ACQ) {
-		err = reg_check_write(env, insn->dst_reg);
+		err = weir_reg_check_src(env, insn->src_reg);
 		if (!err)
-			err = atomic_target(env, insn->src_reg);
-		return err ? err : load(env, insn, insn->src_reg, insn->dst_reg, false);
+			err = check_atomic_target(env, insn->src_reg, "loads from");
+		return err ? err : weir_mem_check_load(env, insn);
 	}
 	if (insn->imm == BPF_STORE_REL) {
-		err = reg_check_read(env, insn->src_reg);
+		err = weir_reg_check_src(env, insn->dst_reg);
 		if (!err)
-			err = atomic_target(env, insn->dst_reg);
-		return err ? err : store(env, insn, env_reg(env, insn->src_reg), insn->src_reg);
+			err = check_atomic_target(env, insn->dst_reg, "stores into");
+		return err ? err : weir_mem_check_store(env, insn);
 	}
-	return check_rmw(env, insn);
+	err = check_rmw_operands(env, insn);
+	fetched = insn->imm == BPF_CMPXCHG ? BPF_REG_0 : insn->src_reg;
+	if (!err && (insn->imm & BPF_FETCH))
+		err = weir_reg_check_dst(env, fetched);
+	if (!err)
+		err = do_access(env, &a);
+	if (err)
+		return err;
+	a.dir = WEIR_WRITE;
+	err = do_access(env, &a);
+	if (err || !(insn->imm & BPF_FETCH))
+		return err;
+	/* What was there before is not followed: any number of this size. */
+	dst = weir_env_reg(env, fetched);
+	weir_vreg_set_unknown(dst);
+	weir_scalar_trunc(&dst->v, a.bytes);
+	return 0;
 }
 
-int mem_check_arg(struct weir_env *env, const struct mem_arg *arg)
+int weir_mem_check_arg(struct weir_env *env, const struct weir_mem_arg *arg)
 {
-	const struct weir_vreg *reg = env_reg(env, arg->regno);
+	const struct weir_vreg *reg = weir_env_reg(env, arg->regno);
 
-	if (reg->type == WEIR_V_STACK)
-		return stack_check_arg(env, arg);
-	if (weir_vreg_is_pkt(reg) && !arg->pkt_ok)
-		return weir_reject(env, -EACCES, WEIR_REASON_HELPER_ARG,
-				   "helper access to the packet is not allowed");
-	if (reg->type == WEIR_V_SCALAR || reg->type == WEIR_V_CTX || reg->type == WEIR_V_SOCK ||
-	    reg->type == WEIR_V_MAP_PTR || reg->type == WEIR_V_PKT_END || reg->type == WEIR_V_FUNC)
-		return weir_reject(
-			env, -EACCES, WEIR_REASON_HELPER_ARG,
-			"R%u type=%s expected=fp, pkt, pkt_meta, map_key, map_value, mem",
-			arg->regno, reg_type_name(reg));
-	return check_plain(env, arg->regno, reg, 0, arg->bytes, arg->access);
+	if (reg->flags & WEIR_VF_OR_NULL)
+		goto bad_type;
+	switch (reg->type) {
+	case WEIR_V_PKT:
+	case WEIR_V_PKT_META:
+		if (!arg->pkt_ok ||
+		    (arg->access == WEIR_WRITE && env->raw->type == BPF_PROG_TYPE_SOCKET_FILTER))
+			return weir_reject(env, -EACCES, WEIR_REASON_HELPER_ARG,
+					   "helper access to the packet is not allowed");
+		return check_packet(env, arg->regno, reg, reg->off, arg->bytes, arg->zero_ok);
+	case WEIR_V_MAP_VALUE:
+		return check_map_value(env, arg->regno, reg, reg->off, arg->bytes, arg->access,
+				       arg->zero_ok);
+	case WEIR_V_MEM:
+		if (arg->access == WEIR_WRITE && (reg->flags & WEIR_VF_RDONLY))
+			return weir_reject(env, -EACCES, WEIR_REASON_WRITE_DENIED,
+					   "R%u cannot write into %s", arg->regno,
+					   weir_vtype_name(reg));
+		return weir_mem_check_region(env, arg->regno, reg, reg->off, arg->bytes,
+					     reg->mem_size, arg->zero_ok, "memory",
+					     WEIR_REASON_MEM_RANGE);
+	case WEIR_V_STACK: return weir_stack_check_arg(env, arg);
+	default: break;
+	}
+	if (arg->zero_ok && !arg->bytes && weir_vreg_is_null(reg))
+		return 0;
+bad_type:
+	env->bad_reg = arg->regno;
+	return weir_reject(env, -EACCES, WEIR_REASON_HELPER_ARG, "R%u type=%s expected=fp",
+			   arg->regno, weir_vtype_name(reg));
 }

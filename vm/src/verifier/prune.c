@@ -1,300 +1,380 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Is a point covered by an earlier state? A state that was walked to all its ends covers another at
- * the same instruction if every path of the other is one of its own: pointers alike, numbers that
- * may decide something (live.c) within the earlier ranges, the stack likewise. What is learnt of a
- * number by its copies must have been learnt there, too: linked registers must be linked alike.
+ * Pruning. A state that was verified on all its ways covers another at the same instruction if
+ * everything the other may do was possible for it: each live register and slot of the new state
+ * stands for a subset of the old one's values, and what was the same in the old one (ids) is the
+ * same in the new one. Numbers that decided nothing (see precision.c) need only be numbers.
+ *
+ * Callback loops converge on a state whose ways are not done yet. That is sound because the loop's
+ * remaining trips from there are being verified for a superset; every number that is not unknown
+ * there counts as deciding from then on, and states inside compare every slot until it is done.
  */
+#include <errno.h>
+#include <string.h>
+
 #include "env.h"
 
-#define STATES_MAX_MISSES 3
+#define IDMAP_SIZE 128
 
-/* Identities are compared by a one-to-one map between the two states'. */
-struct id_map {
+enum exactness { NOT_EXACT, WITHIN, EXACT };
+
+struct compare {
+	const struct weir_env *env;
+	enum exactness how;
+	uint32_t count;
+	uint32_t fresh;
 	struct {
 		uint32_t old, now;
-	} pair[128];
-	uint32_t count;
+	} map[IDMAP_SIZE];
 };
 
-static bool same_id(struct id_map *map, uint32_t old, uint32_t now)
+/* Ids are names: old's and now's must match one to one. */
+static bool ids_match(struct compare *c, uint32_t old, uint32_t now)
 {
-	if (!old != !now)
-		return false;
 	if (!old)
 		return true;
-	for (uint32_t i = 0; i < map->count; i++) {
-		if (map->pair[i].old == old)
-			return map->pair[i].now == now;
-		if (map->pair[i].now == now)
+	if (!now)
+		now = --c->fresh;
+	for (uint32_t i = 0; i < c->count; i++) {
+		if (c->map[i].old == old)
+			return c->map[i].now == now;
+		if (c->map[i].now == now)
 			return false;
 	}
-	if (map->count == WEIR_ARRAY_LEN(map->pair))
+	if (c->count == IDMAP_SIZE)
 		return false;
-	map->pair[map->count].old = old;
-	map->pair[map->count++].now = now;
+	c->map[c->count].old = old;
+	c->map[c->count++].now = now;
 	return true;
 }
 
-static bool scalar_within(struct id_map *map, const struct weir_vreg *old,
-			  const struct weir_vreg *now, enum prune_mode mode)
+static bool scalar_ids_match(struct compare *c, const struct weir_vreg *old,
+			     const struct weir_vreg *now)
 {
-	/* An old link may have carried knowledge to other registers: it must be there now. */
-	if (old->id && !same_id(map, old->id, now->id))
+	if (!old->id)
+		return true;
+	if (((old->id ^ now->id) & WEIR_ID_ADD_CONST) || old->off != now->off)
 		return false;
-	if (mode == PRUNE_SAME)
-		return weir_scalar_equal(&old->v, &now->v);
-	return weir_scalar_within(&old->v, &now->v);
+	return ids_match(c, old->id & ~WEIR_ID_ADD_CONST, now->id & ~WEIR_ID_ADD_CONST);
 }
 
-static bool reg_within(struct id_map *map, const struct weir_vreg *old, const struct weir_vreg *now,
-		       bool exact, enum prune_mode mode)
+static bool regs_exact(struct compare *c, const struct weir_vreg *old, const struct weir_vreg *now)
 {
+	return old->type == now->type && old->flags == now->flags && old->off == now->off &&
+	       old->map_idx == now->map_idx && old->frameno == now->frameno &&
+	       weir_scalar_equal(&old->v, &now->v) && !old->id == !now->id &&
+	       ids_match(c, old->id, now->id);
+}
+
+static bool scalars_safe(struct compare *c, const struct weir_vreg *old,
+			 const struct weir_vreg *now)
+{
+	if (c->how == NOT_EXACT && !old->precise && c->env->bpf_capable)
+		return true;
+	return weir_scalar_within(&old->v, &now->v) && scalar_ids_match(c, old, now);
+}
+
+static bool reg_safe(struct compare *c, const struct weir_vreg *old, const struct weir_vreg *now)
+{
+	if (c->how == EXACT)
+		return regs_exact(c, old, now);
 	if (old->type == WEIR_V_NONE)
-		return true; /* the earlier walk never read it */
+		return true;
 	if (old->type != now->type || old->flags != now->flags)
 		return false;
-	if (old->type == WEIR_V_SCALAR)
-		return !exact || scalar_within(map, old, now, mode);
-	if (old->off != now->off || !same_id(map, old->id, now->id))
-		return false;
 	switch (old->type) {
-	case WEIR_V_PKT:
-	case WEIR_V_PKT_META:
-		if (mode == PRUNE_SAME ? old->range != now->range : old->range > now->range)
-			return false;
-		break;
-	case WEIR_V_STACK:
-		if (old->frameno != now->frameno)
-			return false;
-		break;
-	case WEIR_V_MAP_PTR:
+	case WEIR_V_SCALAR: return scalars_safe(c, old, now);
 	case WEIR_V_MAP_VALUE:
 	case WEIR_V_MAP_KEY:
 	case WEIR_V_MEM:
-	case WEIR_V_FUNC:
-		if (old->map_idx != now->map_idx)
-			return false;
-		break;
-	default: break;
-	}
-	return mode == PRUNE_SAME ? weir_scalar_equal(&old->v, &now->v)
-				  : weir_scalar_within(&old->v, &now->v);
-}
-
-/* Does a byte that is `now` behave as some byte of kind `old` was allowed to? */
-static bool kind_within(const struct weir_env *env, uint8_t old, uint8_t now)
-{
-	if (old == WEIR_SLOT_INVALID)
-		return true; /* never read, or read as any number by one who may */
-	if (old == WEIR_SLOT_ZERO)
-		return now == WEIR_SLOT_ZERO;
-	if (old == WEIR_SLOT_MISC)
-		return now == WEIR_SLOT_MISC || now == WEIR_SLOT_ZERO ||
-		       (now == WEIR_SLOT_INVALID && env->perfmon);
-	return false;
-}
-
-/* A register saved in a slot, as bytes: numbers are numbers. */
-static uint8_t kind_as_bytes(const struct weir_slot *slot, int k)
-{
-	if (slot->kind[k] != WEIR_SLOT_SPILL)
-		return slot->kind[k];
-	return weir_vreg_is_null(&slot->reg) ? WEIR_SLOT_ZERO : WEIR_SLOT_MISC;
-}
-
-static bool slot_within(const struct weir_env *env, struct id_map *map, const struct weir_slot *old,
-			const struct weir_slot *now, enum prune_mode mode)
-{
-	bool old_spill = weir_slot_is_spill(old), now_spill = weir_slot_is_spill(now);
-
-	if (old_spill) {
-		/* the same bytes must be saved: a fill of any size then finds the same */
-		if (memcmp(old->kind, now->kind, sizeof(old->kind)))
-			return false;
-		return reg_within(map, &old->reg, &now->reg, true, mode);
-	}
-	if (now_spill && weir_vreg_is_ptr(&now->reg)) {
-		/* a pointer where there was a number: only where nobody looked */
-		for (int k = 0; k < WEIR_SLOT_BYTES; k++)
-			if (old->kind[k] != WEIR_SLOT_INVALID)
+	case WEIR_V_SOCK:
+		return old->map_idx == now->map_idx && old->off == now->off &&
+		       weir_scalar_within(&old->v, &now->v) && ids_match(c, old->id, now->id);
+	case WEIR_V_PKT:
+	case WEIR_V_PKT_META:
+		if (old->range < 0 || now->range < 0) {
+			if (old->range != now->range)
 				return false;
-		return true;
+		} else if (old->range > now->range) {
+			return false;
+		}
+		return old->off == now->off && weir_scalar_within(&old->v, &now->v) &&
+		       !old->id == !now->id && ids_match(c, old->id, now->id);
+	default: return regs_exact(c, old, now);
 	}
-	for (int k = 0; k < WEIR_SLOT_BYTES; k++)
-		if (!kind_within(env, old->kind[k], kind_as_bytes(now, k)))
+}
+
+static bool slot_is_number(const struct weir_slot *slot)
+{
+	if (slot->kind[0] == WEIR_SLOT_SPILL && weir_slot_is_spill(slot))
+		return slot->reg.type == WEIR_V_SCALAR;
+	for (int i = 0; i < WEIR_SLOT_BYTES; i++)
+		if (slot->kind[i] != WEIR_SLOT_MISC && slot->kind[i] != WEIR_SLOT_ZERO)
 			return false;
 	return true;
 }
 
-static const struct weir_slot no_slot;
-
-static bool frame_within(struct weir_env *env, struct id_map *map, const struct weir_vstate *old,
-			 const struct weir_vstate *now, uint32_t f, enum prune_mode mode)
+static bool bytes_safe(struct compare *c, const struct weir_slot *old, const struct weir_slot *now)
 {
-	const struct weir_frame *a = old->frames[f], *b = now->frames[f];
-	uint16_t live = live_regs(env, old, f), exact = live_exact(env, old, f);
-	uint64_t slots = live_slots(env, old, f);
+	for (int i = 0; i < WEIR_SLOT_BYTES; i++) {
+		uint8_t a = old->kind[i], b = now->kind[i];
 
-	/* What an unfinished walk will read and decide is not all recorded yet. */
-	if (mode == PRUNE_LOOP) {
-		exact = UINT16_MAX;
-		slots = UINT64_MAX;
-	}
-	if (a->callsite != b->callsite || a->subprog != b->subprog ||
-	    a->is_callback != b->is_callback)
+		if (a == WEIR_SLOT_INVALID || a == b)
+			continue;
+		if (a != WEIR_SLOT_MISC)
+			return false;
+		/* Old read some number here; so may the new one if a number is there. */
+		if (b == WEIR_SLOT_ZERO || c->env->perfmon)
+			continue;
+		if (b == WEIR_SLOT_SPILL && now->reg.type == WEIR_V_SCALAR)
+			continue;
 		return false;
-	for (uint32_t r = 0; r < BPF_REG_10; r++)
-		if ((live >> r & 1) &&
-		    !reg_within(map, &a->regs[r], &b->regs[r], exact >> r & 1, mode))
+	}
+	return true;
+}
+
+static bool slot_safe(struct compare *c, const struct weir_slot *old, const struct weir_slot *now)
+{
+	if (c->how == EXACT) {
+		if (memcmp(old->kind, now->kind, WEIR_SLOT_BYTES))
 			return false;
-	for (uint32_t s = 0; s < a->slot_count; s++)
-		if ((slots >> s & 1) &&
-		    !slot_within(env, map, &a->slots[s],
-				 s < b->slot_count ? &b->slots[s] : &no_slot, mode))
+		return !weir_slot_is_spill(old) || regs_exact(c, &old->reg, &now->reg);
+	}
+	/* A whole spilled number against plain bytes: those stand for any number. */
+	if (old->kind[0] == WEIR_SLOT_SPILL && weir_slot_is_spill(old) &&
+	    old->reg.type == WEIR_V_SCALAR && !weir_slot_is_spill(now)) {
+		struct weir_vreg any;
+
+		weir_vreg_set_unknown(&any);
+		return slot_is_number(now) && reg_safe(c, &old->reg, &any);
+	}
+	if (!bytes_safe(c, old, now))
+		return false;
+	return !weir_slot_is_spill(old) || reg_safe(c, &old->reg, &now->reg);
+}
+
+static bool slot_is_empty(const struct compare *c, const struct weir_slot *slot)
+{
+	for (int i = 0; i < WEIR_SLOT_BYTES; i++)
+		if (slot->kind[i] != WEIR_SLOT_INVALID &&
+		    (slot->kind[i] != WEIR_SLOT_MISC || !c->env->perfmon || c->how == EXACT))
 			return false;
 	return true;
 }
 
-bool prune_state_within(struct weir_env *env, const struct weir_vstate *old,
-			const struct weir_vstate *now, enum prune_mode mode)
+static bool frames_safe(struct compare *c, const struct weir_vstate *old_state,
+			const struct weir_vstate *now_state, uint32_t f, bool all_slots)
 {
-	struct id_map map = {.count = 0};
+	const struct weir_frame *old = old_state->frames[f], *now = now_state->frames[f];
+	uint16_t regs = weir_live_regs(c->env, old_state, f);
+	uint64_t slots = all_slots ? UINT64_MAX : weir_live_slots(c->env, old_state, f);
+
+	if (old->callback_depth > now->callback_depth)
+		return false;
+	for (uint32_t i = 0; i < BPF_REG_10; i++)
+		if ((regs >> i & 1) && !reg_safe(c, &old->regs[i], &now->regs[i]))
+			return false;
+	for (uint32_t i = 0; i < old->slot_count; i++) {
+		if (!(slots >> i & 1) || slot_is_empty(c, &old->slots[i]))
+			continue;
+		if (i >= now->slot_count || !slot_safe(c, &old->slots[i], &now->slots[i]))
+			return false;
+	}
+	if (c->how != EXACT)
+		return true;
+	for (uint32_t i = old->slot_count; i < now->slot_count; i++)
+		if (!slot_is_empty(c, &now->slots[i]))
+			return false;
+	return true;
+}
+
+static bool states_safe(const struct weir_env *env, const struct weir_vstate *old,
+			const struct weir_vstate *now, enum exactness how, bool all_slots)
+{
+	struct compare c;
 
 	if (old->curframe != now->curframe)
 		return false;
-	for (uint32_t f = 0; f <= old->curframe; f++)
-		if (!frame_within(env, &map, old, now, f, mode))
+	for (uint32_t f = 1; f <= old->curframe; f++)
+		if (old->frames[f]->callsite != now->frames[f]->callsite ||
+		    old->frames[f]->is_callback != now->frames[f]->is_callback ||
+		    old->frames[f]->subprog != now->frames[f]->subprog)
+			return false;
+	c.env = env;
+	c.how = how;
+	c.count = 0;
+	c.fresh = UINT32_MAX;
+	for (uint32_t f = old->curframe + 1; f-- > 0;)
+		if (!frames_safe(&c, old, now, f, all_slots))
 			return false;
 	return true;
 }
 
-void prune_path_done(struct weir_env *env, struct weir_vstate *state)
+static bool is_open(const struct weir_vstate *state)
 {
-	while (state && !--state->branches) {
-		struct weir_vstate *parent = state->parent;
-
-		if (state->is_evicted) {
-			weir_vstate_free(&env->pool, state);
-			env->states_now--;
-		}
-		state = parent;
-	}
+	return state->open_loop && state->open_loop->branches;
 }
 
-/* Puts a copy of the current state among those of this instruction. */
-static int keep(struct weir_env *env)
+/* What old's ways needed exactly, the way that ends here needs exactly too. */
+static int propagate(struct weir_env *env, const struct weir_vstate *old)
 {
-	struct weir_vstate *copy = weir_vstate_copy(&env->pool, env->cur);
-	struct vinsn *v = &env->info[env->insn_idx];
-	uint32_t here = 1;
+	struct weir_backtrack bt = {0};
 
-	if (!copy)
-		return reject_nomem(env);
-	copy->insn_idx = env->insn_idx;
-	copy->parent = env->cur->parent;
-	copy->branches = 1;
-	copy->depth = copy->parent ? copy->parent->depth + 1 : 0;
-	copy->next = v->states;
-	v->states = copy;
-	env->cur->parent = copy;
-	env->jumps_at_state = env->jumps;
-	env->insns_at_state = env->stats.processed_insns;
+	for (uint32_t f = 0; f <= old->curframe; f++) {
+		const struct weir_frame *frame = old->frames[f];
+		uint16_t live = weir_live_regs(env, old, f);
+
+		for (uint32_t i = 0; i < BPF_REG_10; i++) {
+			const struct weir_vreg *reg = &frame->regs[i];
+			bool all =
+				old->force_exact && (reg->id || !weir_scalar_is_unknown(&reg->v));
+
+			if (reg->type == WEIR_V_SCALAR && (reg->precise || all) && (live >> i & 1))
+				bt.regs[f] |= (uint16_t)(1U << i);
+		}
+		for (uint32_t i = 0; i < frame->slot_count; i++) {
+			const struct weir_vreg *reg = &frame->slots[i].reg;
+
+			if (!weir_slot_is_spill(&frame->slots[i]) || reg->type != WEIR_V_SCALAR)
+				continue;
+			if (reg->precise ||
+			    (old->force_exact && (reg->id || !weir_scalar_is_unknown(&reg->v))))
+				bt.slots[f] |= 1ULL << i;
+		}
+	}
+	return weir_precision_walk(env, &bt, env->path.len);
+}
+
+static void open_chain(struct weir_env *env, struct weir_vstate *head)
+{
+	for (struct weir_vstate *s = env->cur->parent; s && s != head; s = s->parent)
+		if (!is_open(s) || s->open_loop->depth > head->depth)
+			s->open_loop = head;
+}
+
+static int covered_by(struct weir_env *env, struct weir_vstate *old)
+{
+	old->hit_cnt++;
+	if (old->branches) {
+		old->force_exact = true;
+		open_chain(env, old);
+	} else if (is_open(old)) {
+		open_chain(env, old->open_loop);
+	}
+	return propagate(env, old);
+}
+
+enum verdict { MISS, MISS_NO_ADD, HIT };
+
+static enum verdict compare_with(struct weir_env *env, struct weir_vstate *old, bool force)
+{
+	const struct weir_vinsn *info = &env->info[env->insn_idx];
+
+	if (!old->branches)
+		return states_safe(env, old, env->cur, old->force_exact ? WITHIN : NOT_EXACT,
+				   is_open(old))
+			       ? HIT
+			       : MISS;
+	if (info->is_callback_call) {
+		if (states_safe(env, old, env->cur, WITHIN, true))
+			return HIT;
+	} else if (old->callback_unroll == env->cur->callback_unroll &&
+		   states_safe(env, old, env->cur, EXACT, true)) {
+		return weir_reject(env, -EINVAL, WEIR_REASON_INFINITE_LOOP,
+				   "infinite loop detected at insn %u", env->insn_idx)
+			       ? MISS
+			       : MISS;
+	}
+	/* Loops: checkpoints far apart leave room for the loop to end before states pile up. */
+	if (!force && env->jumps_processed - env->prev_jumps < 20 &&
+	    env->stats.processed_insns - env->prev_insns < 100)
+		return MISS_NO_ADD;
+	return MISS;
+}
+
+static int take_checkpoint(struct weir_env *env)
+{
+	struct weir_vinsn *info = &env->info[env->insn_idx];
+	struct weir_vstate *state;
+
+	env->cur->insn_idx = env->insn_idx;
+	weir_vstate_each_reg(env->cur, reg, { reg->precise = false; });
+	state = weir_vstate_copy(&env->pool, env->cur);
+	if (!state)
+		return weir_reject_nomem(env);
+	state->branches = 1;
+	state->path_pos = (uint32_t)env->path.len;
+	state->depth = env->cur->parent ? env->cur->parent->depth + 1 : 0;
+	state->next = info->states;
+	info->states = state;
+	env->cur->parent = state;
+	env->prev_jumps = env->jumps_processed;
+	env->prev_insns = env->stats.processed_insns;
 	env->stats.total_states++;
 	env->states_now++;
 	env->stats.peak_states = weir_max(env->stats.peak_states, env->states_now);
-	for (const struct weir_vstate *s = copy->next; s; s = s->next)
-		here++;
-	env->stats.max_states_per_insn = weir_max(env->stats.max_states_per_insn, here);
 	return 0;
 }
 
-/* A state that keeps missing costs more than it saves. */
+/* A state that never fits costs more than it brings. */
 static void evict(struct weir_env *env, struct weir_vstate **link)
 {
 	struct weir_vstate *state = *link;
 
 	*link = state->next;
-	if (state->branches) {
-		state->is_evicted = true;
-		return;
-	}
-	weir_vstate_free(&env->pool, state);
+	state->next = NULL;
+	state->is_evicted = true;
 	env->states_now--;
+	if (!state->branches && !state->force_exact)
+		weir_vstate_free(&env->pool, state);
 }
 
-/*
- * The current path ends in `loop`, whose walk is not finished: neither, then, is that of the states
- * on the way from there to here. The outermost such loop is remembered; it finishes last.
- */
-static void depend_on(struct weir_env *env, struct weir_vstate *loop)
+int weir_prune_check(struct weir_env *env, bool *covered)
 {
-	for (struct weir_vstate *s = env->cur->parent; s && s != loop; s = s->parent)
-		if (!s->open_loop || s->open_loop->depth > loop->depth)
-			s->open_loop = loop;
-}
-
-/* Has everything that may follow from the state been walked? Loop states are never evicted. */
-static struct weir_vstate *unfinished_loop(const struct weir_vstate *state)
-{
-	struct weir_vstate *loop = state->open_loop;
-
-	while (loop && !loop->branches)
-		loop = loop->open_loop;
-	return loop;
-}
-
-static bool is_loop_call(const struct weir_env *env)
-{
-	const struct bpf_insn *insn = &env->insns[env->insn_idx];
-
-	return insn_is_helper_call(insn) && insn->imm == BPF_FUNC_loop;
-}
-
-int prune_check(struct weir_env *env, bool *covered)
-{
-	struct vinsn *v = &env->info[env->insn_idx];
-	struct weir_vstate **link = &v->states;
-	bool loop_call = is_loop_call(env), add;
+	struct weir_vinsn *info = &env->info[env->insn_idx];
+	struct weir_vstate **link = &info->states;
+	bool force = info->is_force_checkpoint;
+	bool add = force || (env->jumps_processed - env->prev_jumps >= 2 &&
+			     env->stats.processed_insns - env->prev_insns >= 8);
+	uint32_t here = 0;
 
 	*covered = false;
 	env->cur->insn_idx = env->insn_idx;
-	add = loop_call || (env->jumps - env->jumps_at_state >= 2 &&
-			    env->stats.processed_insns - env->insns_at_state >= 8);
 	while (*link) {
 		struct weir_vstate *old = *link;
-		bool open = old->branches;
+		enum verdict v;
+		uint32_t n = info->is_force_checkpoint && old->branches ? 64 : 3;
 
-		if (open && loop_call) {
-			if (prune_state_within(env, old, env->cur, PRUNE_LOOP)) {
-				depend_on(env, old);
-				*covered = true;
-				return 0;
-			}
-		} else if (open) {
-			/* The same as on the way here: this would go on for ever. */
-			if (prune_state_within(env, old, env->cur, PRUNE_SAME))
-				return weir_reject(env, -EINVAL, WEIR_REASON_INFINITE_LOOP,
-						   "infinite loop detected at insn %u",
-						   env->insn_idx);
-			/* A loop that turns: its states are not worth much before it ends. */
-			if (env->jumps - env->jumps_at_state < 20 &&
-			    env->stats.processed_insns - env->insns_at_state < 100)
-				add = false;
-		} else if (prune_state_within(env, old, env->cur,
-					      unfinished_loop(old) ? PRUNE_LOOP : PRUNE_COVERED)) {
-			if (unfinished_loop(old))
-				depend_on(env, unfinished_loop(old));
-			old->hit_cnt++;
+		here++;
+		v = compare_with(env, old, force);
+		if (env->error)
+			return env->error;
+		if (v == HIT) {
 			*covered = true;
-			return 0;
+			return covered_by(env, old);
 		}
-		if (++old->miss_cnt > old->hit_cnt * STATES_MAX_MISSES + STATES_MAX_MISSES && add &&
-		    !loop_call) {
+		if (v == MISS_NO_ADD)
+			add = false;
+		if (add)
+			old->miss_cnt++;
+		if (old->miss_cnt > old->hit_cnt * n + n)
 			evict(env, link);
-			continue;
-		}
-		link = &old->next;
+		else
+			link = &old->next;
 	}
-	return add ? keep(env) : 0;
+	env->stats.max_states_per_insn = weir_max(env->stats.max_states_per_insn, here);
+	return add ? take_checkpoint(env) : 0;
+}
+
+void weir_prune_path_done(struct weir_env *env, struct weir_vstate *state)
+{
+	struct weir_vstate *up = state->parent;
+
+	while (up && !--up->branches) {
+		struct weir_vstate *parent = up->parent;
+
+		if (up->is_evicted && !up->force_exact)
+			weir_vstate_free(&env->pool, up);
+		up = parent;
+	}
 }

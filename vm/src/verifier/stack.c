@@ -1,312 +1,397 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The stack: 64 slots of eight bytes a frame. A register stored whole at a slot's start is kept
- * with all that is known of it; anything else is kept byte by byte as number, zero, or nothing.
- * Byte b of a frame (1 is the highest) is in slot (b - 1) / 8, kind (b - 1) % 8.
+ * The stack: slots of eight bytes, each a spilled register or bytes that are numbers, zeros or
+ * never written. A store through a pointer whose offset varies may hit any slot in reach, so each
+ * keeps only what is true of both the old and the new contents.
  */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
 #include "env.h"
 
-#define SLOT_START (WEIR_SLOT_BYTES - 1) /* kind of the slot's lowest address */
-
-static struct weir_frame *frame_of(struct weir_env *env, const struct weir_vreg *ptr)
+static int slot_of(int64_t off)
 {
-	return env->cur->frames[ptr->frameno];
+	return (int)((-off - 1) / WEIR_SLOT_BYTES);
 }
 
-/* The lowest and highest start an access may have, as offsets from the frame's top (negative). */
-static int check_bounds(struct weir_env *env, uint32_t regno, const struct weir_vreg *ptr,
-			int32_t off, int64_t bytes, int64_t *lo, int64_t *hi)
+static int byte_of(int64_t off)
 {
-	if (ptr->v.smin <= -MAX_VAR_OFF || ptr->v.smax >= MAX_VAR_OFF)
+	return (int)((-off - 1) % WEIR_SLOT_BYTES);
+}
+
+static bool slot_full_spill(const struct weir_slot *slot)
+{
+	return slot->kind[0] == WEIR_SLOT_SPILL && weir_slot_is_spill(slot);
+}
+
+/* Turns the bytes of a spill that is no longer whole into plain ones. */
+static void drop_spill(struct weir_slot *slot)
+{
+	for (int i = 0; i < WEIR_SLOT_BYTES; i++)
+		if (slot->kind[i] == WEIR_SLOT_SPILL)
+			slot->kind[i] = WEIR_SLOT_MISC;
+}
+
+int weir_stack_check_bounds(struct weir_env *env, const struct weir_vreg *ptr, uint32_t ptr_regno,
+			    int32_t off, int64_t bytes, enum weir_access access)
+{
+	struct weir_frame *frame = env->cur->frames[ptr->frameno];
+	int64_t lo = ptr->v.smin + ptr->off + off, hi = ptr->v.smax + ptr->off + off + bytes;
+	bool fixed = weir_scalar_is_const(&ptr->v);
+	struct weir_vsub *sub = &env->subs[frame->subprog];
+	const char *how = access == WEIR_WRITE ? " write to" : " read from";
+
+	if (!fixed && (ptr->v.smax >= WEIR_MAX_VAR_OFF || ptr->v.smin <= -WEIR_MAX_VAR_OFF))
+		return weir_reject(env, -EACCES, WEIR_REASON_STACK_POINTER_LOST,
+				   "invalid unbounded variable-offset%s stack R%u", how, ptr_regno);
+	if (bytes < 0 || lo < -WEIR_STACK_BYTES || hi > 0) {
+		weir_reject_note(env, ptr_regno, -WEIR_STACK_BYTES, -1, lo, hi - 1);
+		if (fixed)
+			return weir_reject(env, -EACCES, WEIR_REASON_STACK_RANGE,
+					   "invalid%s stack R%u off=%" PRId64 " size=%" PRId64, how,
+					   ptr_regno, lo, bytes);
 		return weir_reject(env, -EACCES, WEIR_REASON_STACK_RANGE,
-				   "invalid unbounded variable-offset access to stack R%u", regno);
-	*lo = (int64_t)ptr->off + off + ptr->v.smin;
-	*hi = (int64_t)ptr->off + off + ptr->v.smax;
-	if (*lo >= -WEIR_STACK_BYTES && *hi + bytes <= 0 && *hi < 0)
-		return 0;
-	if (*lo == *hi)
-		return weir_reject(env, -EACCES, WEIR_REASON_STACK_RANGE,
-				   "invalid access to stack R%u off=%lld size=%lld", regno,
-				   (long long)*lo, (long long)bytes);
-	return weir_reject(env, -EACCES, WEIR_REASON_STACK_RANGE,
-			   "invalid variable-offset access to stack R%u, off from %lld to %lld "
-			   "size=%lld",
-			   regno, (long long)*lo, (long long)*hi, (long long)bytes);
+				   "invalid variable-offset%s stack R%u off=%" PRId64
+				   " size=%" PRId64,
+				   how, ptr_regno, lo, bytes);
+	}
+	if ((uint32_t)-lo > sub->stack_depth)
+		sub->stack_depth = (uint32_t)-lo;
+	if (weir_frame_reserve(&env->pool, frame, (uint32_t)slot_of(lo) + 1))
+		return weir_reject_nomem(env);
+	return 0;
 }
 
-/* Makes the slots down to offset lo exist, and counts them as the function's need. */
-static int reserve(struct weir_env *env, const struct weir_vreg *ptr, int64_t lo)
+/* Pruning compares known slots by value; a number turned into a kind must stay what it was. */
+static int note_access(struct weir_env *env, uint32_t frameno, int slot)
 {
-	struct weir_frame *frame = frame_of(env, ptr);
-	uint32_t slots = (uint32_t)((-lo + 7) / 8);
-	struct vsub *sub = &env->subs[frame->subprog];
+	struct weir_step *step = weir_env_step(env);
 
-	sub->stack_bytes = weir_max(sub->stack_bytes, slots * 8);
-	return weir_frame_reserve(&env->pool, frame, slots) ? reject_nomem(env) : 0;
+	step->access = WEIR_STEP_STACK;
+	step->stack_frame = (uint8_t)frameno;
+	step->stack_slot = (uint8_t)slot;
+	return 0;
 }
 
-static uint8_t *kind_at(struct weir_frame *frame, int64_t off)
+static int store_spill(struct weir_env *env, struct weir_slot *slot, uint32_t bytes,
+		       const struct weir_vreg *value, int value_regno)
 {
-	return &frame->slots[(-off - 1) / 8].kind[(-off - 1) % 8];
-}
+	if (value->type == WEIR_V_SCALAR && value_regno >= 0 && bytes == 8) {
+		struct weir_vreg *src = weir_env_reg(env, (uint32_t)value_regno);
 
-static struct weir_slot *slot_at(struct weir_frame *frame, int64_t off)
-{
-	return &frame->slots[(-off - 1) / 8];
-}
+		weir_reg_link(env, src);
+		value = src;
+	}
+	slot->reg = *value;
+	slot->reg.precise = false;
+	if (bytes < 8) {
+		/* A narrow spill keeps the low bytes; the link holds only if nothing was cut. */
+		if (value->v.umax >> (bytes * 8) || value_regno < 0) {
+			slot->reg.id = 0;
+			slot->reg.off = 0;
+		} else {
+			struct weir_vreg *src = weir_env_reg(env, (uint32_t)value_regno);
 
-/*
- * The byte at off is about to become something else: a register saved in its slot is no longer
- * whole, so what is left of it are numbers.
- */
-static void break_spill(struct weir_frame *frame, int64_t off)
-{
-	struct weir_slot *slot = slot_at(frame, off);
-
-	if (!weir_slot_is_spill(slot))
-		return;
-	for (int k = 0; k < WEIR_SLOT_BYTES; k++)
-		if (slot->kind[k] == WEIR_SLOT_SPILL)
-			slot->kind[k] = WEIR_SLOT_MISC;
-}
-
-static void set_kind(struct weir_frame *frame, int64_t off, uint8_t kind)
-{
-	break_spill(frame, off);
-	*kind_at(frame, off) = kind;
-}
-
-static bool slot_has_pointer(struct weir_frame *frame, int64_t off)
-{
-	struct weir_slot *slot = slot_at(frame, off);
-
-	return weir_slot_is_spill(slot) && weir_vreg_is_ptr(&slot->reg);
-}
-
-/* Part of a saved pointer would become a number that can be read. */
-static int check_corrupt(struct weir_env *env, struct weir_frame *frame, int64_t off,
-			 uint32_t bytes)
-{
-	if (env->perfmon || !slot_has_pointer(frame, off) || bytes == 8)
-		return 0;
-	return weir_reject(env, -EACCES, WEIR_REASON_SPILL_CORRUPT,
-			   "attempt to corrupt spilled pointer on stack");
+			weir_reg_link(env, src);
+			slot->reg.id = src->id;
+			slot->reg.off = src->off;
+		}
+		weir_scalar_trunc(&slot->reg.v, bytes);
+	}
+	for (uint32_t i = 0; i < WEIR_SLOT_BYTES; i++) {
+		if (i < bytes)
+			slot->kind[7 - i] = WEIR_SLOT_SPILL;
+		else if (slot->kind[7 - i] == WEIR_SLOT_SPILL)
+			slot->kind[7 - i] = WEIR_SLOT_MISC;
+	}
+	return 0;
 }
 
 static int store_fixed(struct weir_env *env, const struct weir_vreg *ptr, int64_t off,
-		       uint32_t bytes, const struct weir_vreg *value)
+		       uint32_t bytes, const struct weir_vreg *value, int value_regno)
 {
-	struct weir_frame *frame = frame_of(env, ptr);
-	bool at_start = !(off & 7), keep;
-	struct weir_slot *slot;
-	int err;
+	struct weir_frame *frame = env->cur->frames[ptr->frameno];
+	int spi = slot_of(off);
+	struct weir_slot *slot = &frame->slots[spi];
+	bool spans = slot_of(off + bytes - 1) != spi;
+	uint8_t kind = WEIR_SLOT_MISC;
 
-	for (uint32_t b = 0; b < bytes; b++) {
-		err = check_corrupt(env, frame, off + b, bytes);
-		if (err)
-			return err;
-	}
-	/* Pointers are only kept whole; numbers also by their low part. */
-	if (weir_vreg_is_ptr(value) && (bytes != 8 || !at_start)) {
-		if (!env->perfmon)
+	if (!env->perfmon && weir_slot_is_spill(slot) && slot->reg.type != WEIR_V_SCALAR &&
+	    bytes != 8)
+		return weir_reject(env, -EACCES, WEIR_REASON_SPILL_CORRUPT,
+				   "attempt to corrupt spilled pointer on stack");
+	note_access(env, ptr->frameno, spi);
+	if (value && !(off % 8) && !spans && value->type == WEIR_V_SCALAR && env->bpf_capable)
+		return store_spill(env, slot, bytes, value, value_regno);
+	if (value && weir_vreg_is_ptr(value)) {
+		if (bytes != 8 || off % 8)
 			return weir_reject(env, -EACCES, WEIR_REASON_SPILL_CORRUPT,
 					   "invalid size of register spill");
+		if (value->type == WEIR_V_STACK && value->frameno > ptr->frameno)
+			return weir_reject(
+				env, -EINVAL, WEIR_REASON_SPILL_CORRUPT,
+				"cannot spill pointers to stack into stack frame of the caller");
+		return store_spill(env, slot, 8, value, value_regno);
 	}
-	keep = at_start && (bytes == 8 || !weir_vreg_is_ptr(value));
-	for (uint32_t b = 0; b < bytes; b++)
-		set_kind(frame, off + b,
-			 weir_vreg_is_null(value) ? WEIR_SLOT_ZERO : WEIR_SLOT_MISC);
-	if (!keep || (weir_vreg_is_null(value) && bytes != 8))
-		return 0;
-	slot = slot_at(frame, off);
-	slot->reg = *value;
-	if (bytes < 8) {
-		struct weir_scalar before = slot->reg.v;
+	drop_spill(slot);
+	if (spans)
+		drop_spill(&frame->slots[slot_of(off + bytes - 1)]);
+	if (value && weir_vreg_is_null(value)) {
+		/* The byte kind "zero" depends on this number being 0, and cannot be tracked back.
+		 */
+		int err = value_regno >= 0 ? weir_precision_mark(env, (uint32_t)value_regno) : 0;
 
-		weir_scalar_trunc(&slot->reg.v, bytes);
-		if (!weir_scalar_equal(&before, &slot->reg.v))
-			slot->reg.id = 0;
+		if (err)
+			return err;
+		kind = WEIR_SLOT_ZERO;
 	}
-	for (uint32_t b = 0; b < bytes; b++)
-		slot->kind[SLOT_START - b] = WEIR_SLOT_SPILL;
+	for (int64_t o = off; o < off + bytes; o++)
+		frame->slots[slot_of(o)].kind[byte_of(o)] = kind;
 	return 0;
 }
 
-/*
- * Somewhere in [lo, hi]: every byte there may now be the old or the new one. Zeros stay zeros if
- * zero is stored; everything else is a number; a saved register cannot be relied on any more.
- */
 static int store_variable(struct weir_env *env, const struct weir_vreg *ptr, int64_t lo, int64_t hi,
-			  uint32_t bytes, const struct weir_vreg *value)
+			  const struct weir_vreg *value, int value_regno)
 {
-	struct weir_frame *frame = frame_of(env, ptr);
+	struct weir_frame *frame = env->cur->frames[ptr->frameno];
+	bool zero = value && weir_vreg_is_null(value), used_zero = false;
 
-	if (reg_leaks(env, value))
-		return weir_reject(env, -EACCES, WEIR_REASON_POINTER_LEAK,
-				   "leaking pointer through a variable stack offset");
-	for (int64_t off = lo; off < hi + bytes; off++) {
-		uint8_t *kind = kind_at(frame, off);
-		int err = check_corrupt(env, frame, off, 1);
+	for (int64_t o = lo; o < hi; o++) {
+		struct weir_slot *slot = &frame->slots[slot_of(o)];
+		uint8_t *kind = &slot->kind[byte_of(o)];
 
-		if (err)
-			return err;
+		if (!env->perfmon && *kind != WEIR_SLOT_MISC && *kind != WEIR_SLOT_ZERO)
+			return weir_reject(env, -EINVAL, WEIR_REASON_STACK_POINTER_LOST,
+					   "spilled ptr in range of var-offset stack write; insn "
+					   "%u, ptr off: %d",
+					   env->insn_idx, ptr->off);
+		/* A constant zero under a store of zero stays zero wherever the store lands. */
+		if (zero && slot_full_spill(slot) && weir_vreg_is_null(&slot->reg) &&
+		    slot->reg.type == WEIR_V_SCALAR) {
+			slot->kind[byte_of(o)] = WEIR_SLOT_SPILL;
+			used_zero = true;
+			continue;
+		}
+		drop_spill(slot);
+		if (*kind == WEIR_SLOT_ZERO && zero) {
+			used_zero = true;
+			continue;
+		}
 		if (*kind == WEIR_SLOT_INVALID && !env->perfmon)
 			return weir_reject(env, -EINVAL, WEIR_REASON_UNINIT_STACK,
 					   "uninit stack in range of var-offset write prohibited "
-					   "for !root; off: %lld",
-					   (long long)off);
-		if (*kind != WEIR_SLOT_ZERO || !weir_vreg_is_null(value))
-			set_kind(frame, off, WEIR_SLOT_MISC);
+					   "for !root; insn %u, off: %" PRId64,
+					   env->insn_idx, o);
+		*kind = WEIR_SLOT_MISC;
 	}
+	if (used_zero && value_regno >= 0)
+		return weir_precision_mark(env, (uint32_t)value_regno);
 	return 0;
 }
 
-int stack_store(struct weir_env *env, uint32_t regno, int32_t off, uint32_t bytes,
-		const struct weir_vreg *value)
+int weir_stack_store(struct weir_env *env, const struct weir_vreg *ptr, uint32_t ptr_regno,
+		     int32_t off, uint32_t bytes, const struct weir_vreg *value, int value_regno)
 {
-	const struct weir_vreg ptr = *env_reg(env, regno);
-	const struct weir_vreg what = *value;
-	int64_t lo, hi;
-	int err = check_bounds(env, regno, &ptr, off, bytes, &lo, &hi);
+	int err = weir_stack_check_bounds(env, ptr, ptr_regno, off, bytes, WEIR_WRITE);
+	int64_t lo = ptr->v.smin + ptr->off + off;
 
-	if (!err)
-		err = reserve(env, &ptr, lo);
 	if (err)
 		return err;
-	if (weir_vreg_is_ptr(&what) && what.type == WEIR_V_STACK && what.frameno > ptr.frameno)
-		return weir_reject(env, -EINVAL, WEIR_REASON_POINTER_LEAK,
-				   "cannot spill pointers to stack into stack frame of the caller");
-	return lo == hi ? store_fixed(env, &ptr, lo, bytes, &what)
-			: store_variable(env, &ptr, lo, hi, bytes, &what);
+	if (!weir_scalar_is_const(&ptr->v))
+		return store_variable(env, ptr, lo, ptr->v.smax + ptr->off + off + bytes, value,
+				      value_regno);
+	err = store_fixed(env, ptr, lo, bytes, value, value_regno);
+	if (!err && bytes == 8 && !(lo % 8))
+		weir_live_stack_write(env, ptr->frameno, (uint32_t)slot_of(lo));
+	return err;
 }
 
-/* Bytes of one or two slots that are no whole register. */
-static int load_bytes(struct weir_env *env, struct weir_frame *frame, int64_t lo, int64_t hi,
-		      uint32_t bytes, struct weir_vreg *value)
+static int reject_uninit(struct weir_env *env, int64_t lo, int64_t at, int64_t bytes)
 {
-	bool zero = true;
+	return weir_reject(env, -EACCES, WEIR_REASON_UNINIT_STACK,
+			   "invalid read from stack off %" PRId64 "+%" PRId64 " size %" PRId64, lo,
+			   at - lo, bytes);
+}
 
-	for (int64_t off = lo; off < hi + bytes; off++) {
-		uint8_t kind = *kind_at(frame, off);
-
-		if (kind == WEIR_SLOT_INVALID && !env->perfmon)
-			return weir_reject(env, -EACCES, WEIR_REASON_UNINIT_STACK,
-					   "invalid read from stack off %lld+%lld size %u",
-					   (long long)lo, (long long)(off - lo), bytes);
-		if (slot_has_pointer(frame, off) && !env->perfmon)
-			return weir_reject(env, -EACCES, WEIR_REASON_SPILL_CORRUPT,
-					   "corrupted spill memory");
-		zero &= kind == WEIR_SLOT_ZERO;
-	}
-	if (zero) {
-		weir_vreg_set_const(value, 0);
-		return 0;
-	}
-	weir_vreg_set_unknown(value);
-	weir_scalar_trunc(&value->v, bytes);
+static int note_reads(struct weir_env *env, uint32_t frameno, int64_t lo, int64_t hi)
+{
+	for (int s = slot_of(hi - 1); s <= slot_of(lo); s++)
+		if (weir_live_stack_read(env, frameno, (uint32_t)s))
+			return weir_reject_nomem(env);
 	return 0;
 }
 
-/* Is the access at a slot's start and within the bytes of the register saved there? */
-static bool within_spill(struct weir_frame *frame, int64_t off, uint32_t bytes)
+/* Bytes that are not one spill: all zero gives 0, anything else an unknown number. */
+static int load_bytes(struct weir_env *env, const struct weir_vreg *ptr, int64_t off,
+		      uint32_t bytes, struct weir_vreg *dst)
 {
-	struct weir_slot *slot = slot_at(frame, off);
+	struct weir_frame *frame = env->cur->frames[ptr->frameno];
+	uint32_t zeros = 0;
 
-	if ((off & 7) || !weir_slot_is_spill(slot))
-		return false;
-	for (uint32_t b = 0; b < bytes; b++)
-		if (slot->kind[SLOT_START - b] != WEIR_SLOT_SPILL)
-			return false;
-	return true;
-}
+	for (int64_t o = off; o < off + bytes; o++) {
+		struct weir_slot *slot = &frame->slots[slot_of(o)];
+		uint8_t kind = slot->kind[byte_of(o)];
 
-int stack_load(struct weir_env *env, uint32_t regno, int32_t off, uint32_t bytes,
-	       struct weir_vreg *value)
-{
-	const struct weir_vreg ptr = *env_reg(env, regno);
-	struct weir_frame *frame = frame_of(env, &ptr);
-	const struct weir_vreg *saved;
-	int64_t lo, hi;
-	int err = check_bounds(env, regno, &ptr, off, bytes, &lo, &hi);
-
-	if (!err)
-		err = reserve(env, &ptr, lo);
-	if (!err)
-		err = live_slot_read(env, ptr.frameno, (uint32_t)((-(hi + bytes - 1) - 1) / 8),
-				     (uint32_t)((-lo - 1) / 8));
-	if (err)
-		return err;
-	if (lo != hi || !within_spill(frame, lo, bytes))
-		return load_bytes(env, frame, lo, hi, bytes, value);
-	saved = &slot_at(frame, lo)->reg;
-	if (weir_vreg_is_ptr(saved) && bytes != 8)
-		return weir_reject(env, -EACCES, WEIR_REASON_SPILL_CORRUPT,
-				   "invalid size of register fill");
-	*value = *saved;
-	if (bytes < 8 && saved->v.umax > (1ULL << (bytes * 8)) - 1) {
-		weir_scalar_trunc(&value->v, bytes);
-		value->id = 0;
-	}
-	return 0;
-}
-
-/* A helper's argument: what is read must be there; what is written is a number after it. */
-int stack_check_arg(struct weir_env *env, const struct mem_arg *arg)
-{
-	const struct weir_vreg ptr = *env_reg(env, arg->regno);
-	struct weir_frame *frame = frame_of(env, &ptr);
-	bool initialised = arg->access == V_READ || !arg->uninit;
-	int64_t lo, hi;
-	int err;
-
-	if (!arg->bytes)
-		return 0;
-	err = check_bounds(env, arg->regno, &ptr, 0, arg->bytes, &lo, &hi);
-	if (!err)
-		err = reserve(env, &ptr, lo);
-	if (!err && initialised)
-		err = live_slot_read(env, ptr.frameno, (uint32_t)((-(hi + arg->bytes - 1) - 1) / 8),
-				     (uint32_t)((-lo - 1) / 8));
-	if (err)
-		return err;
-	for (int64_t off = lo; off < hi + arg->bytes; off++) {
-		uint8_t kind = *kind_at(frame, off);
-		/* unknown starts leave old bytes between the new ones */
-		bool must_be_there = initialised || lo != hi;
-
-		if (must_be_there && kind == WEIR_SLOT_INVALID && !env->perfmon)
-			return weir_reject(env, -EACCES, WEIR_REASON_UNINIT_STACK,
-					   "invalid read from stack R%u off %lld+%lld size %lld",
-					   arg->regno, (long long)lo, (long long)(off - lo),
-					   (long long)arg->bytes);
-		if (slot_has_pointer(frame, off) && !env->perfmon)
+		if (kind == WEIR_SLOT_ZERO)
+			zeros++;
+		else if (kind == WEIR_SLOT_INVALID && !env->perfmon)
+			return reject_uninit(env, off, o, bytes);
+		else if (kind == WEIR_SLOT_SPILL && slot->reg.type != WEIR_V_SCALAR &&
+			 !env->perfmon)
 			return weir_reject(env, -EACCES, WEIR_REASON_POINTER_LEAK,
-					   "R%u: a saved pointer would leak into the helper",
-					   arg->regno);
+					   "leaking pointer from stack off %" PRId64, off);
 	}
-	for (int64_t off = lo; arg->access == V_WRITE && off < hi + arg->bytes; off++)
-		set_kind(frame, off, WEIR_SLOT_MISC);
+	if (!dst)
+		return 0;
+	if (zeros == bytes) {
+		weir_vreg_set_const(dst, 0);
+	} else {
+		weir_vreg_set_unknown(dst);
+		weir_scalar_trunc(&dst->v, bytes);
+	}
 	return 0;
 }
 
-bool stack_const(struct weir_env *env, const struct weir_vreg *ptr, uint32_t bytes, uint64_t *value)
+static int load_fixed(struct weir_env *env, const struct weir_vreg *ptr, int64_t off,
+		      uint32_t bytes, struct weir_vreg *dst)
 {
-	struct weir_frame *frame = frame_of(env, ptr);
-	int64_t off = (int64_t)ptr->off + (int64_t)ptr->v.var.value;
+	struct weir_frame *frame = env->cur->frames[ptr->frameno];
+	int spi = slot_of(off);
+	struct weir_slot *slot = &frame->slots[spi];
+	uint32_t spill_bytes = 0;
+
+	while (spill_bytes < 8 && slot->kind[7 - spill_bytes] == WEIR_SLOT_SPILL)
+		spill_bytes++;
+	if (spill_bytes && slot->reg.type != WEIR_V_SCALAR) {
+		if (bytes != 8)
+			return weir_reject(env, -EACCES, WEIR_REASON_SPILL_CORRUPT,
+					   "invalid size of register fill");
+		if (!dst && weir_reg_is_leak(env, &slot->reg))
+			return weir_reject(env, -EACCES, WEIR_REASON_POINTER_LEAK,
+					   "leaking pointer from stack off %" PRId64, off);
+	}
+	if (off % 8 || !spill_bytes || bytes > spill_bytes)
+		return load_bytes(env, ptr, off, bytes, dst);
+	if (!dst)
+		return 0;
+	note_access(env, ptr->frameno, spi);
+	if (slot->reg.type == WEIR_V_SCALAR && bytes <= spill_bytes)
+		weir_reg_link(env, &slot->reg);
+	*dst = slot->reg;
+	dst->precise = false;
+	if (dst->type == WEIR_V_SCALAR && bytes < 8) {
+		if (dst->v.umax >> (bytes * 8)) {
+			dst->id = 0;
+			dst->off = 0;
+		}
+		weir_scalar_trunc(&dst->v, bytes);
+	}
+	return 0;
+}
+
+int weir_stack_load(struct weir_env *env, const struct weir_vreg *ptr, uint32_t ptr_regno,
+		    int32_t off, uint32_t bytes, int value_regno)
+{
+	struct weir_vreg at = *ptr; /* the destination may be the pointer's register */
+	struct weir_vreg *dst = value_regno < 0 ? NULL : weir_env_reg(env, (uint32_t)value_regno);
+	int err = weir_stack_check_bounds(env, &at, ptr_regno, off, bytes, WEIR_READ);
+	int64_t lo = at.v.smin + at.off + off, hi = at.v.smax + at.off + off + bytes;
+
+	if (!err)
+		err = note_reads(env, at.frameno, lo, hi);
+	if (err)
+		return err;
+	if (weir_scalar_is_const(&at.v))
+		return load_fixed(env, &at, lo, bytes, dst);
+	err = load_bytes(env, &at, lo, (uint32_t)(hi - lo), NULL);
+	if (err || !dst)
+		return err;
+	/* All zero bytes wherever the load lands give 0; pointers in reach became a number. */
+	load_bytes(env, &at, lo, (uint32_t)(hi - lo), dst);
+	if (!weir_vreg_is_null(dst)) {
+		weir_vreg_set_unknown(dst);
+		weir_scalar_trunc(&dst->v, bytes);
+	}
+	return 0;
+}
+
+int weir_stack_check_arg(struct weir_env *env, const struct weir_mem_arg *arg)
+{
+	struct weir_vreg ptr = *weir_env_reg(env, arg->regno);
+	int err = weir_stack_check_bounds(env, &ptr, arg->regno, 0, arg->bytes, arg->access);
+	int64_t lo = ptr.v.smin + ptr.off, hi = ptr.v.smax + ptr.off + arg->bytes;
+	/* Where the write lands must be known for it to count as initialising. */
+	bool uninit = arg->uninit && weir_scalar_is_const(&ptr.v);
+	struct weir_frame *frame;
+
+	if (err || !arg->bytes)
+		return err;
+	if (!env->bpf_capable && !weir_scalar_is_const(&ptr.v))
+		return weir_reject(env, -EACCES, WEIR_REASON_STACK_POINTER_LOST,
+				   "R%u variable offset stack access prohibited for !root",
+				   arg->regno);
+	frame = env->cur->frames[ptr.frameno];
+	if (!uninit) {
+		err = note_reads(env, ptr.frameno, lo, hi);
+		if (err)
+			return err;
+	}
+	for (int64_t o = lo; o < hi; o++) {
+		struct weir_slot *slot = &frame->slots[slot_of(o)];
+		uint8_t *kind = &slot->kind[byte_of(o)];
+
+		if (uninit) {
+			if (!env->perfmon && weir_slot_is_spill(slot) &&
+			    slot->reg.type != WEIR_V_SCALAR)
+				return weir_reject(env, -EACCES, WEIR_REASON_SPILL_CORRUPT,
+						   "attempt to corrupt spilled pointer on stack");
+			drop_spill(slot);
+			*kind = WEIR_SLOT_MISC;
+			continue;
+		}
+		if (*kind == WEIR_SLOT_SPILL && slot->reg.type != WEIR_V_SCALAR && !env->perfmon)
+			return reject_uninit(env, lo, o, arg->bytes);
+		if (*kind == WEIR_SLOT_INVALID && !env->perfmon)
+			return weir_reject(env, -EACCES, WEIR_REASON_UNINIT_STACK,
+					   "invalid read from stack R%u off %" PRId64 "+%" PRId64
+					   " size %" PRId64,
+					   arg->regno, lo, o - lo, arg->bytes);
+		if (arg->access == WEIR_WRITE) {
+			drop_spill(slot);
+			*kind = WEIR_SLOT_MISC;
+		}
+	}
+	/* A write at a variable place, or of a variable length, does not end older contents. */
+	if (uninit && arg->exact)
+		for (int64_t o = lo + ((8 - (lo & 7)) & 7); o + 8 <= hi; o += 8)
+			weir_live_stack_write(env, ptr.frameno, (uint32_t)slot_of(o));
+	return 0;
+}
+
+bool weir_stack_const(struct weir_env *env, const struct weir_vreg *ptr, uint32_t bytes,
+		      uint64_t *value, uint32_t *slot_no, bool *is_spill)
+{
+	struct weir_frame *frame = env->cur->frames[ptr->frameno];
+	int64_t off = (int64_t)ptr->off + ptr->v.smin;
 	struct weir_slot *slot;
 	bool zero = true;
 
-	if (!weir_scalar_is_const(&ptr->v) || off < -WEIR_STACK_BYTES || off + bytes > 0 ||
-	    (uint32_t)((-off + 7) / 8) > frame->slot_count)
+	if (!weir_scalar_is_const(&ptr->v) || off >= 0 || off < -WEIR_STACK_BYTES ||
+	    (uint32_t)slot_of(off) >= frame->slot_count || slot_of(off + bytes - 1) != slot_of(off))
 		return false;
-	if (within_spill(frame, off, bytes)) {
-		slot = slot_at(frame, off);
-		*value =
-			slot->reg.v.var.value & (bytes >= 8 ? UINT64_MAX : (1ULL << bytes * 8) - 1);
-		return slot->reg.type == WEIR_V_SCALAR && weir_scalar_is_const(&slot->reg.v);
-	}
-	for (uint32_t b = 0; b < bytes; b++)
-		zero &= *kind_at(frame, off + b) == WEIR_SLOT_ZERO;
+	slot = &frame->slots[slot_of(off)];
+	*slot_no = (uint32_t)slot_of(off);
+	for (uint32_t i = 0; i < bytes; i++)
+		zero = zero && slot->kind[byte_of(off + i)] == WEIR_SLOT_ZERO;
+	*is_spill = !zero;
 	*value = 0;
-	return zero;
+	if (zero)
+		return true;
+	/* Only a spill of exactly this size at its start is the whole of a known number. */
+	if (off % 8 || !weir_slot_is_spill(slot) || slot->reg.type != WEIR_V_SCALAR ||
+	    slot->kind[8 - bytes] != WEIR_SLOT_SPILL || !weir_scalar_is_const(&slot->reg.v))
+		return false;
+	*value = slot->reg.v.var.value & (bytes == 8 ? UINT64_MAX : (1ULL << (bytes * 8)) - 1);
+	return true;
 }
