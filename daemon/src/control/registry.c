@@ -11,6 +11,7 @@
 #include "internal.h"
 
 #define INLINE_FREE_BYTES (4U << 20) /* unmapping more takes too long for the main thread */
+#define INLINE_FREE_INSNS 65536
 
 static struct obj_table *table_of(struct weir_control *c, enum weir_object_kind kind)
 {
@@ -113,12 +114,20 @@ void weir_obj_get(struct obj *obj)
 /* Freeing a large region is the loader's work. */
 struct free_job {
 	struct job job;
-	struct weir_map *map;
+	struct weir_map *map; /* these may be NULL */
+	struct weir_code *code;
+	struct weir_prog_low *low;
+	struct weir_prog_ok *ok;
 };
 
 static void free_job_run(struct job *job)
 {
-	weir_map_free(&((struct free_job *)job)->map);
+	struct free_job *fj = (struct free_job *)job;
+
+	weir_map_free(&fj->map);
+	weir_code_free(&fj->code);
+	weir_prog_low_free(&fj->low);
+	weir_prog_ok_free(&fj->ok);
 }
 
 static void free_job_done(struct job *job)
@@ -126,21 +135,26 @@ static void free_job_done(struct job *job)
 	free(job);
 }
 
-static void map_instance_free(struct weir_control *c, struct weir_map *map)
+/* By the loader if it is large and the loader is there, else now. Takes what parts points to. */
+static void parts_free(struct weir_control *c, const struct free_job *parts, bool large)
 {
-	struct free_job *fj = NULL;
+	struct free_job now = *parts, *fj = large ? malloc(sizeof(*fj)) : NULL;
 
-	if (map->region_bytes > INLINE_FREE_BYTES)
-		fj = calloc(1, sizeof(*fj));
 	if (fj) {
-		fj->job.run = free_job_run;
-		fj->job.done = free_job_done;
-		fj->map = map;
+		*fj = *parts;
+		fj->job = (struct job){.run = free_job_run, .done = free_job_done};
 		if (!weir_loader_submit(c, &fj->job, NULL, NULL))
 			return;
 		free(fj);
 	}
-	weir_map_free(&map);
+	free_job_run(&now.job);
+}
+
+static void map_instance_free(struct weir_control *c, struct weir_map *map)
+{
+	const struct free_job parts = {.map = map};
+
+	parts_free(c, &parts, map->region_bytes > INLINE_FREE_BYTES);
 }
 
 static void map_destroy(struct map_obj *m)
@@ -163,9 +177,11 @@ static void map_destroy(struct map_obj *m)
 
 void weir_prog_obj_free(struct prog_obj *prog)
 {
-	weir_code_free(&prog->code);
-	weir_prog_low_free(&prog->low);
-	weir_prog_ok_free(&prog->ok);
+	const struct free_job parts = {.code = prog->code, .low = prog->low, .ok = prog->ok};
+
+	/* What was never registered has no control; it is of one thread's making alone. */
+	parts_free(prog->obj.control, &parts,
+		   prog->obj.id && prog->ok->raw.insn_count > INLINE_FREE_INSNS);
 	for (uint32_t i = 0; i < prog->map_count; i++) {
 		if (prog->obj.id)
 			prog->maps[i]->obj.inner--;
