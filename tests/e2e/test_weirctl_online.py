@@ -367,6 +367,32 @@ def test_a_large_map_is_dumped_whole(lab, tmp_path):
     assert [r["key"] for r in rows] == list(range(70000))
 
 
+def test_prog_arrays_and_devmaps(lab):
+    lab("prog", "attach", PROGS / "tail_call_parser.bpf.o", "replay")
+    layers = next(m["name"] for m in lab.json("map") if m["type"] == "prog_array")
+    ids = {e["key"]: e["value"] for e in lab.json("map", "dump", layers)}
+    names = {p["id"]: p["name"] for p in lab.json("prog")}
+    assert [names[i] for i in ids.values()] == ["parse_ipv4", "parse_ipv6", "parse_tcp", "parse_udp"]
+    lab("map", "update", layers, 0, "parse_ipv6")
+    assert lab.json("map", "lookup", layers, 0)["value"] == ids[1]
+    assert "did you mean 'parse_tcp'" in lab("map", "update", layers, 0, "parse_tcq", rc=1).stderr
+    lab("map", "delete", layers, 0)
+    assert lab("map", "lookup", layers, 0, rc=1).stderr
+    assert len(lab.json("map", "dump", layers)) == 3
+    # a name longer than weird keeps
+    assert lab.json("prog", "show", "tail_call_parser")["name"] == "tail_call_parse"
+    done = lab.json("prog", "replace", "replay", PROGS / "tail_call_parser.bpf.o")
+    # what the object fills itself leads to its own programs, never to the old one's
+    assert {m["name"]: m["fate"] for m in done["maps"]}[layers] == "new"
+    lab("prog", "attach", PROGS / "redirect_map.bpf.o", "quiet")
+    ifindex = lab.json("port", "show", "quiet")[0]["ifindex"]
+    lab("map", "update", "ports", 0, ifindex)
+    assert lab.json("map", "dump", "ports") == [{"key": 0, "value": ifindex}]
+    assert lab("map", "dump", "ports").stdout == f"0 => {ifindex}\n"
+    assert lab.json("prog", "replace", "quiet", PROGS / "redirect_map.bpf.o")["maps"] == [
+        {"name": "ports", "fate": "kept"}]
+
+
 def test_trace(lab, tmp_path):
     obj = compile_bpf(tmp_path, "say", '''
 SEC("xdp") int say(struct xdp_md *ctx)

@@ -56,6 +56,7 @@ static int open_map(struct cli *cli, struct open_map *m)
 		.key_size = m->rec.key_size,
 		.value_size = m->rec.value_size,
 		.index_key = map_type_has_index(m->rec.type),
+		.id_value = map_type_has_ids(m->rec.type),
 	};
 	if (m->rec.is_per_cpu)
 		m->shape.slots =
@@ -232,11 +233,41 @@ int cmd_map_lookup(struct cli *cli)
 	return err;
 }
 
+static uint64_t update_flags(const struct cli *cli)
+{
+	return cli_flag(cli, "noexist") ? BPF_NOEXIST
+	       : cli_flag(cli, "exist") ? BPF_EXIST
+					: BPF_ANY;
+}
+
+/* A prog array's value is a program, by id, name or /pin. */
+static int update_prog(struct cli *cli, const struct open_map *m, uint8_t *key)
+{
+	weir_autoclose int fd = -1;
+	struct weir_prog_rec rec;
+	union bpf_attr attr;
+	int used, err = parse_key(cli, m, key, &used);
+
+	if (err)
+		return err;
+	if (cli->subject_count != 2 + used)
+		return cli_usage("map %s: expected a key and a program", m->rec.name);
+	if (online_find_prog(cli->subject[1 + used], &rec, &fd))
+		return CLI_FAILED;
+	attr = (union bpf_attr){
+		.map_fd = (uint32_t)m->fd,
+		.key = (uintptr_t)key,
+		.value = (uintptr_t)&fd,
+		.flags = update_flags(cli),
+	};
+	if (weir_bpf(BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr)))
+		return cli_fail("map %s: %s", m->rec.name, online_why(errno));
+	return CLI_OK;
+}
+
 static int update(struct cli *cli, struct open_map *m, uint8_t *key, uint8_t *value)
 {
-	uint64_t flags = cli_flag(cli, "noexist") ? BPF_NOEXIST
-			 : cli_flag(cli, "exist") ? BPF_EXIST
-						  : BPF_ANY;
+	uint64_t flags = update_flags(cli);
 	size_t stride = weir_align_up(m->rec.value_size, 8), bytes = m->rec.value_size;
 	WEIR_DIAG_ON_STACK(diag, 512);
 	int cpu, used, used_value, err = parse_cpu(cli, m, &cpu);
@@ -272,7 +303,12 @@ int cmd_map_update(struct cli *cli)
 		return err;
 	key = calloc(1, m.rec.key_size + 8);
 	value = calloc(1, m.desc.slot_value_bytes + (size_t)m.rec.value_size + 8);
-	err = key && value ? update(cli, &m, key, value) : cli_fail("%s", strerror(ENOMEM));
+	if (!key || !value)
+		err = cli_fail("%s", strerror(ENOMEM));
+	else if (m.rec.type == BPF_MAP_TYPE_PROG_ARRAY)
+		err = update_prog(cli, &m, key);
+	else
+		err = update(cli, &m, key, value);
 	close_map(&m);
 	return err;
 }
@@ -295,7 +331,7 @@ int cmd_map_delete(struct cli *cli)
 		attr.key = (uintptr_t)key;
 		if (weir_bpf(BPF_MAP_DELETE_ELEM, &attr, sizeof(attr)))
 			err = cli_fail("map %s: %s", m.rec.name,
-				       errno == ENOENT ? "no such key" : strerror(errno));
+				       errno == ENOENT ? "no such key" : online_why(errno));
 	}
 	close_map(&m);
 	return err;

@@ -145,6 +145,7 @@ static struct map_shape shape_of(const struct run *run, uint32_t m)
 		.value_size = map->def.value_size,
 		.slots = map->is_per_cpu ? map->slots : 0,
 		.index_key = map_type_has_index(map->def.type),
+		.id_value = map_type_has_ids(map->def.type),
 	};
 }
 

@@ -152,6 +152,24 @@ bool map_type_has_index(uint32_t map_type)
 	}
 }
 
+bool map_type_has_ids(uint32_t map_type)
+{
+	switch (map_type) {
+	case BPF_MAP_TYPE_PROG_ARRAY:
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+	case BPF_MAP_TYPE_HASH_OF_MAPS:
+	case BPF_MAP_TYPE_DEVMAP:
+	case BPF_MAP_TYPE_DEVMAP_HASH: return true;
+	default: return false;
+	}
+}
+
+static bool is_plain_id(const struct map_shape *shape)
+{
+	return shape->id_value && shape->value_size == sizeof(uint32_t) && !shape->slots &&
+	       (!shape->btf || !shape->value_type);
+}
+
 static bool is_plain_index(const struct map_shape *shape)
 {
 	return shape->index_key && shape->key_size == sizeof(uint32_t) &&
@@ -177,9 +195,11 @@ json_t *map_elem_json(const struct map_shape *shape, const void *key, const void
 	if (shape->key_size)
 		json_object_set_new(elem, "key", key_json(shape, key));
 	if (!shape->slots) {
-		json_object_set_new(
-			elem, "value",
-			map_bytes_json(shape->btf, shape->value_type, value, shape->value_size));
+		json_object_set_new(elem, "value",
+				    is_plain_id(shape)
+					    ? json_integer(weir_load_u32(value))
+					    : map_bytes_json(shape->btf, shape->value_type, value,
+							     shape->value_size));
 		return elem;
 	}
 	list = json_array();
@@ -261,6 +281,8 @@ void map_elem_print(const struct map_shape *shape, const void *key, const void *
 		fputs(" => ", stdout);
 	if (shape->slots)
 		values_print(shape, value);
+	else if (is_plain_id(shape))
+		printf("%u", weir_load_u32(value));
 	else
 		bytes_print(shape->btf, shape->value_type, value, shape->value_size);
 	putchar('\n');

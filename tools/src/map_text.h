@@ -18,10 +18,12 @@ struct map_shape {
 	uint32_t key_size, value_size;
 	uint32_t slots; /* values an element has; 0: not per-CPU */
 	bool index_key; /* the key is an index: without a type it is still a number */
+	bool id_value;  /* the value is an object's id or an interface's index, likewise */
 };
 
-/* Does a map type count its elements? */
+/* Does a map type count its elements? Are its values ids or interfaces? */
 bool map_type_has_index(uint32_t map_type);
+bool map_type_has_ids(uint32_t map_type);
 
 /* A key or one value as JSON: by type, or {"hex": "…"}. Never NULL but for want of memory. */
 json_t *map_bytes_json(const struct weir_btf *btf, uint32_t type, const void *bytes, uint32_t size);

@@ -166,6 +166,13 @@ static int open_pin(const char *path, uint32_t kind, struct weir_object_desc *de
 	return fd;
 }
 
+/* Objects' names are cut to 15 characters; text may have the whole of what was cut. */
+static bool has_name(const char *name, const char *text)
+{
+	return !strcmp(name, text) ||
+	       (strlen(name) == BPF_OBJ_NAME_LEN - 1 && !strncmp(name, text, BPF_OBJ_NAME_LEN - 1));
+}
+
 /* The index of the one object that text names by id or name; -1 after a message. */
 static int pick(const char *what, const char *text, const struct named *all, uint32_t count)
 {
@@ -183,7 +190,7 @@ static int pick(const char *what, const char *text, const struct named *all, uin
 		size_t used = strlen(candidates);
 
 		names[i] = all[i].name;
-		if (strcmp(all[i].name, text))
+		if (!has_name(all[i].name, text))
 			continue;
 		snprintf(candidates + used, sizeof(candidates) - used, "%s%u", found++ ? ", " : "",
 			 all[i].id);
