@@ -13,6 +13,7 @@
 
 #include "plane_int.h"
 #include "weir/base/bits.h"
+#include "weir/vm/skb_frame.h"
 
 #define TC_UNSPEC   ((uint32_t)-1)
 #define TC_OK       0U
@@ -22,9 +23,6 @@
 #define TC_REDIRECT 7U
 
 #define REDIRECT_INGRESS 1ULL /* BPF_F_INGRESS: back into a port's RX; no port can do that */
-
-#define MACS_BYTES (2 * RTE_ETHER_ADDR_LEN)
-#define TAG_BYTES  4
 
 static uint32_t packet_type(const struct weir_port *port, const uint8_t *data)
 {
@@ -36,63 +34,13 @@ static uint32_t packet_type(const struct weir_port *port, const uint8_t *data)
 	return memcmp(data, port->mac, 6) ? 3 /* PACKET_OTHERHOST */ : 0 /* PACKET_HOST */;
 }
 
-static uint32_t frame_protocol(const struct weir_skb_ctx *ctx)
-{
-	if (ctx->pkt.data_end - ctx->pkt.data < RTE_ETHER_HDR_LEN)
-		return 0;
-	return weir_load_u16(ctx->pkt.data + MACS_BYTES);
-}
-
-static bool is_tag(uint32_t protocol)
-{
-	return protocol == rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN) ||
-	       protocol == rte_cpu_to_be_16(RTE_ETHER_TYPE_QINQ);
-}
-
-static void tag_to_ctx(struct weir_skb_ctx *ctx)
-{
-	uint8_t *data = ctx->pkt.data;
-	uint16_t tci;
-
-	if (ctx->vlan_present || !is_tag(frame_protocol(ctx)) ||
-	    ctx->pkt.data_end - data < RTE_ETHER_HDR_LEN + TAG_BYTES)
-		return;
-	ctx->vlan_present = 1;
-	ctx->vlan_proto = weir_load_u16(data + MACS_BYTES);
-	tci = weir_load_u16(data + MACS_BYTES + 2);
-	ctx->vlan_tci = rte_be_to_cpu_16(tci);
-	memmove(data + TAG_BYTES, data, MACS_BYTES);
-	ctx->pkt.data += TAG_BYTES;
-	ctx->pkt.data_meta = ctx->pkt.data;
-	ctx->protocol = frame_protocol(ctx);
-}
-
-/* What was taken out fits back in: nothing else uses the room in front of a packet meanwhile. */
-static void tag_to_data(struct weir_skb_ctx *ctx)
-{
-	uint8_t *data;
-
-	if (!ctx->vlan_present || ctx->pkt.data - ctx->pkt.hard_start < TAG_BYTES)
-		return;
-	data = ctx->pkt.data -= TAG_BYTES;
-	ctx->pkt.data_meta = data;
-	memmove(data, data + TAG_BYTES, MACS_BYTES);
-	weir_store_u16(data + MACS_BYTES, (uint16_t)ctx->vlan_proto);
-	weir_store_u16(data + MACS_BYTES + 2, rte_cpu_to_be_16((uint16_t)ctx->vlan_tci));
-	ctx->vlan_present = 0;
-	ctx->protocol = ctx->vlan_proto;
-}
-
 static void ctx_init(struct weir_skb_ctx *ctx, const struct weir_port *port, uint16_t queue,
 		     struct rte_mbuf *m)
 {
-	memset(ctx, 0, sizeof(*ctx));
 	weir_pkt_from_mbuf(&ctx->pkt, m);
+	ctx->pkt.has_frags = 0;
 	ctx->pkt.ops = &weir_mbuf_pkt_ops;
-	ctx->net_off = RTE_ETHER_HDR_LEN;
-	ctx->queue_mapping = queue + 1u; /* as Linux records the RX queue */
-	ctx->ifindex = ctx->ingress_ifindex = port->ifindex;
-	ctx->protocol = frame_protocol(ctx);
+	weir_skb_ctx_from_frame(ctx, port->ifindex, queue);
 	if (ctx->protocol)
 		ctx->pkt_type = packet_type(port, ctx->pkt.data);
 	ctx->wire_len = m->pkt_len;
@@ -135,9 +83,9 @@ static enum weir_verdict run_tc(struct weir_worker *worker, struct weir_skb_ctx 
 		uint32_t ret, cause;
 
 		if (e->guard)
-			tag_to_data(ctx);
+			weir_skb_tag_to_data(ctx);
 		else
-			tag_to_ctx(ctx);
+			weir_skb_tag_to_ctx(ctx);
 		ret = skb_run(worker, ctx, e, e->guard);
 		cause = weir_run_cause(worker, e);
 		if (weir_unlikely(cause)) {
@@ -183,7 +131,7 @@ enum weir_verdict weir_skb_judge(struct weir_worker *worker, struct weir_port *p
 
 	ctx_init(&ctx, port, queue, *pkt);
 	verdict = run_tc(worker, &ctx, chain, judged);
-	tag_to_data(&ctx);
+	weir_skb_tag_to_data(&ctx);
 	if (verdict == WEIR_VERDICT_PASS)
 		run_taps(worker, &ctx, chain);
 	weir_pkt_to_mbuf(&ctx.pkt, *pkt);
