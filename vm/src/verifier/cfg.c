@@ -210,6 +210,8 @@ int weir_cfg_check(struct weir_env *env)
 			reason = WEIR_REASON_DIV_ZERO;
 		else if (strstr(text_buf, "invalid shift"))
 			reason = WEIR_REASON_SHIFT_INVALID;
+		else if (strstr(text_buf, "frame pointer"))
+			reason = WEIR_REASON_FRAME_POINTER;
 		else if (strstr(text_buf, "last insn"))
 			reason = WEIR_REASON_NO_EXIT;
 		return weir_reject(env, err, reason, "%s", text_buf);
