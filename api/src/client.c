@@ -292,6 +292,7 @@ int weir_client_map_page(int map_fd, const void *after_key, struct weir_client_p
 	struct client_input in = {.fd = map_fd, .has_fd = true, .attr = &attr};
 	struct weir_object_desc desc;
 	struct client_call c;
+	const uint8_t *last;
 	size_t bytes;
 	uint8_t *copy;
 	int err = weir_client_describe(map_fd, &desc, diag);
@@ -310,12 +311,19 @@ int weir_client_map_page(int map_fd, const void *after_key, struct weir_client_p
 	if (bytes != (size_t)c.call.reply.dump.elems *
 			     (desc.key_size + (size_t)c.call.reply.dump.value_bytes))
 		return fail(diag, -EPROTO, NULL);
-	copy = malloc(bytes ? bytes : 1);
+	last = c.call.sections.s[WEIR_SEC_NEXT_KEY].p;
+	if (last ? c.call.sections.s[WEIR_SEC_NEXT_KEY].bytes != desc.key_size
+		 : !c.call.reply.dump.done)
+		return fail(diag, -EPROTO, NULL);
+	copy = malloc(bytes + desc.key_size + 1);
 	if (!copy)
 		return fail(diag, -ENOMEM, NULL);
 	if (bytes)
 		memcpy(copy, c.call.sections.s[WEIR_SEC_VALUE].p, bytes);
+	if (last)
+		memcpy(copy + bytes, last, desc.key_size);
 	out->bytes = copy;
+	out->last_key = last ? copy + bytes : NULL;
 	out->elems = c.call.reply.dump.elems;
 	out->key_bytes = desc.key_size;
 	out->value_bytes = c.call.reply.dump.value_bytes;

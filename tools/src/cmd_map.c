@@ -131,34 +131,43 @@ static void dump_page(const struct open_map *m, const struct weir_client_page *p
 	}
 }
 
-int cmd_map_dump(struct cli *cli)
+/* Pages until the end. A map that changes all the time may lead back to its beginning. */
+static int dump_pages(struct cli *cli, const struct open_map *m, json_t *list)
 {
-	weir_autofree uint8_t *last = NULL;
+	weir_autofree uint8_t *last = malloc(m->rec.key_size + 1U);
+	uint64_t total = 0, limit = 2 * (uint64_t)m->rec.max_entries + 1;
 	WEIR_DIAG_ON_STACK(diag, 512);
-	json_t *list = cli->json ? json_array() : NULL;
-	struct open_map m;
 	bool done = false, begun = false;
-	int err = open_map(cli, &m);
 
-	if (!err)
-		last = malloc(m.rec.key_size);
-	while (!err && !done) {
+	if (!last)
+		return cli_fail("%s", strerror(ENOMEM));
+	while (!done && total <= limit) {
 		struct weir_client_page page = {0};
 
-		if (weir_client_map_page(m.fd, begun ? last : NULL, &page, &diag)) {
-			err = cli_fail("map %s: %s", cli->subject[0], diag.buf);
-			break;
-		}
-		dump_page(&m, &page, list);
-		done = page.done || !page.elems;
+		if (weir_client_map_page(m->fd, begun ? last : NULL, &page, &diag))
+			return cli_fail("map %s: %s", cli->subject[0], diag.buf);
+		dump_page(m, &page, list);
+		total += page.elems;
+		done = page.done;
 		if (!done)
-			memcpy(last,
-			       page.bytes + (size_t)(page.elems - 1) *
-						    (page.key_bytes + page.value_bytes),
-			       page.key_bytes);
+			memcpy(last, page.last_key, page.key_bytes);
 		begun = true;
 		free(page.bytes);
 	}
+	if (!done)
+		return cli_fail("map %s: it changes faster than it is read; %llu elements shown",
+				cli->subject[0], (unsigned long long)total);
+	return CLI_OK;
+}
+
+int cmd_map_dump(struct cli *cli)
+{
+	json_t *list = cli->json ? json_array() : NULL;
+	struct open_map m;
+	int err = open_map(cli, &m);
+
+	if (!err)
+		err = dump_pages(cli, &m, list);
 	if (!err && list)
 		cli_print_json(json_incref(list));
 	json_decref(list);

@@ -443,9 +443,13 @@ int weir_cmd_slot_update(struct request *rq)
 	return m->map->ops->ctl_update(m->map, key, value, e->flags, e->cpu);
 }
 
-/* Fills a page; the map may change meanwhile, an element that goes away is left out. */
+/*
+ * Fills a page; the map may change meanwhile, an element that goes away is left out, and so are the
+ * empty slots of an object-valued map. *last becomes the last key that was looked at (untouched
+ * if none was): the next page goes on behind it, even if this one is empty.
+ */
 static int dump_fill(struct request *rq, struct weir_map *map, const void *key, uint8_t *page,
-		     size_t room)
+		     size_t room, uint8_t *last, bool *looked)
 {
 	struct weir_attr_dump *d = &rq->attr.dump;
 	size_t key_bytes = map->def.key_size, value_bytes = weir_map_value_bytes(map);
@@ -454,7 +458,7 @@ static int dump_fill(struct request *rq, struct weir_map *map, const void *key, 
 	int err;
 
 	while (d->elems < d->max_elems && at + key_bytes + value_bytes <= page + room &&
-	       weir_clock_ns() < until) {
+	       (!*looked || weir_clock_ns() < until)) {
 		err = map->ops->ctl_next_key(map, key, at);
 		if (err == -ENOENT) {
 			d->done = 1;
@@ -462,11 +466,13 @@ static int dump_fill(struct request *rq, struct weir_map *map, const void *key, 
 		}
 		if (!err)
 			err = map->ops->ctl_lookup(map, at, at + key_bytes, 0, -1);
-		if (err == -ENOENT) /* it went meanwhile: the next page goes on */
-			break;
-		if (err)
+		if (err && err != -ENOENT)
 			return err;
-		key = at;
+		memcpy(last, at, key_bytes);
+		*looked = true;
+		key = last;
+		if (err)
+			continue;
 		at += key_bytes + value_bytes;
 		d->elems++;
 	}
@@ -480,7 +486,8 @@ int weir_cmd_map_dump(struct request *rq)
 	const void *key = NULL;
 	struct map_obj *m;
 	size_t elem, room;
-	uint8_t *page;
+	uint8_t *page, *last;
+	bool looked = false;
 	int err;
 
 	err = map_of(rq, d->map_fd, TOKEN_READ, &m);
@@ -491,12 +498,15 @@ int weir_cmd_map_dump(struct request *rq)
 	d->elems = d->done = 0;
 	elem = m->map->def.key_size + weir_map_value_bytes(m->map);
 	room = weir_max((size_t)DUMP_BYTES, elem);
-	page = malloc(room);
+	page = malloc(room + m->map->def.key_size);
 	if (!page)
 		return -ENOMEM;
-	err = dump_fill(rq, m->map, key, page, room);
+	last = page + room;
+	err = dump_fill(rq, m->map, key, page, room, last, &looked);
 	if (!err)
 		weir_buf_section(&rq->out, WEIR_SEC_VALUE, page, d->elems * elem);
+	if (!err && looked)
+		weir_buf_section(&rq->out, WEIR_SEC_NEXT_KEY, last, m->map->def.key_size);
 	free(page);
 	return err;
 }

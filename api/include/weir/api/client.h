@@ -78,6 +78,9 @@ struct weir_client_page {
 	uint32_t key_bytes;
 	uint32_t value_bytes;
 	bool done; /* nothing comes after it */
+	/* Where the next page goes on, in bytes; not always an element of this one, which may be
+	 * empty and yet not the last. NULL only if done. */
+	const uint8_t *last_key;
 };
 /* after_key NULL: from the beginning. -ENOENT: after_key was deleted meanwhile, start over. */
 int weir_client_map_page(int map_fd, const void *after_key, struct weir_client_page *out,

@@ -180,7 +180,8 @@ union weir_attr {
 		uint32_t elems;       /* out */
 		uint32_t value_bytes; /* out: bytes of one element's value(s) */
 		uint32_t done;        /* out: 1 after the last element */
-	} dump; /* WEIR_SEC_KEY in: continue after it; WEIR_SEC_VALUE out: key, value, key, … */
+	} dump; /* WEIR_SEC_KEY in: continue after it; WEIR_SEC_VALUE out: key, value, key, …;
+		 * WEIR_SEC_NEXT_KEY out: what to continue after */
 	struct weir_attr_trace {
 		uint64_t cursor; /* in: 0 or the last reply's; out */
 		uint64_t lost;   /* out: lines dropped since weird started */
