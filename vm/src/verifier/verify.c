@@ -7,6 +7,10 @@
 #include "env.h"
 
 #define DEFAULT_STATES_BYTES (256ULL << 20)
+#define KNOWN_FLAGS                                                                \
+	(BPF_F_STRICT_ALIGNMENT | BPF_F_ANY_ALIGNMENT | BPF_F_XDP_HAS_FRAGS |      \
+	 BPF_F_TEST_RND_HI32 | BPF_F_TEST_STATE_FREQ | BPF_F_TEST_REG_INVARIANTS | \
+	 BPF_F_SLEEPABLE)
 
 int weir_reject(struct weir_env *env, int err, enum weir_reason reason, const char *fmt, ...)
 {
@@ -41,6 +45,7 @@ static int check_attr(struct weir_env *env)
 {
 	const struct weir_prog_raw *raw = env->raw;
 
+	env->insn_idx = UINT32_MAX;
 	if (raw->type != BPF_PROG_TYPE_XDP && raw->type != BPF_PROG_TYPE_SOCKET_FILTER &&
 	    raw->type != BPF_PROG_TYPE_SCHED_CLS && raw->type != BPF_PROG_TYPE_SCHED_ACT)
 		return weir_reject(env, -EINVAL, WEIR_REASON_PROG_TYPE_UNSUPPORTED,
@@ -48,6 +53,12 @@ static int check_attr(struct weir_env *env)
 	if (!env->bpf_capable && raw->type != BPF_PROG_TYPE_SOCKET_FILTER)
 		return weir_reject(env, -EPERM, WEIR_REASON_PERMISSION,
 				   "this role may load socket filters only");
+	if (raw->flags & ~KNOWN_FLAGS)
+		return weir_reject(env, -EINVAL, WEIR_REASON_PROG_ATTR, "unknown flags %#x",
+				   raw->flags & ~KNOWN_FLAGS);
+	if (raw->flags & BPF_F_SLEEPABLE)
+		return weir_reject(env, -EINVAL, WEIR_REASON_PROG_ATTR,
+				   "this program type cannot be sleepable");
 	if (!raw->insn_count || !raw->insns)
 		return weir_reject(env, -E2BIG, WEIR_REASON_PROG_ATTR,
 				   "the program has no instructions");
