@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from weirctl_tool import CAPTURES, PROGS, read_pcap, run, run_json, write_pcap
+from weirctl_tool import CAPTURES, PROGS, ROOT, read_pcap, run, run_json, write_pcap
 
 OBJECTS = sorted(p for p in PROGS.glob("*.bpf.o") if not re.search(r"\.v\d\.bpf\.o$", p.name))
 GOOD_CAPTURES = sorted(CAPTURES.glob("*.pcap"))
@@ -273,3 +273,21 @@ def test_bench_takes_no_gigabytes(tmp_path):
     write_pcap(tmp_path / "huge.pcap", [(0, bytes(262144))])
     done = run("bench", PROGS / "pass.bpf.o", "-r", tmp_path / "huge.pcap", rc=1)
     assert "262144 bytes" in done.stderr and "MiB" in done.stderr
+
+
+# ---- the manual ----
+
+def test_the_manual_knows_every_command_and_option():
+    page = (ROOT / "docs" / "man" / "weirctl.8").read_text()
+    commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?) (?=[A-Z/\[ ])", run("help").stdout, re.M)
+    assert len(commands) > 20
+    for command in commands:
+        items = [line for line in page.splitlines()
+                 if re.match(rf"\.It Cm {command}( |$)", line)]
+        assert items, f"weirctl.8 has no entry for '{command}'"
+        options = re.findall(r"^  (?:-., |    )--([a-z-]+)",
+                             run("help", *command.split()).stdout, re.M)
+        for option in options:
+            letter = {"read": "r", "write": "w"}.get(option, f"-{option}")
+            assert any(re.search(rf"[ |](Fl )?{letter}( |$)", line) for line in items), (
+                f"weirctl.8: '{command}' has no --{option}")
