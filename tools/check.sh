@@ -91,48 +91,45 @@ e2e() { # NAME DIR PYTEST-ARGS…
 		"WEIR_BUILD=$PWD/$dir /usr/bin/python3 -m pytest tests/e2e $*" "$log_dir/$name.xml"
 }
 
-format_check() {
-	git ls-files '*.c' '*.h' | grep -v '\.def$' | xargs clang-format --dry-run -Werror
-}
-
-shell_check() {
-	git ls-files | while read -r f; do
-		head -n 1 "$f" 2>/dev/null | grep -qE '^#!.*(ba)?sh' && echo "$f"
-	done | xargs shellcheck -x
-}
-
+# Each fuzzer is a case.
 fuzz_all() {
-	local target
+	local target p=0 f=0 start=$SECONDS
 	for target in build-fuzz/tests/fuzz/*_fuzz; do
-		[ -x "$target" ] || continue
-		echo "== $target"
-		"$target" -max_total_time="${WEIR_FUZZ_SECONDS:-15}" -rss_limit_mb=2048 -timeout=10 \
-			-artifact_prefix=build-fuzz/ || return 1
+		if "$target" -max_total_time="${WEIR_FUZZ_SECONDS:-15}" -rss_limit_mb=2048 \
+			-timeout=10 -artifact_prefix=build-fuzz/ >"$log_dir/fuzz.log" 2>&1; then
+			p=$((p + 1))
+		else
+			f=$((f + 1))
+			tail -n 20 "$log_dir/fuzz.log"
+			echo "  again: $target -max_total_time=15"
+		fi
 	done
+	report fuzz $((SECONDS - start)) $p $f 0 'tools/check.sh --only fuzz'
 }
 
 if wanted lint; then
 	step layers python3 tools/lint-layers.py
-	step format format_check
-	step shellcheck shell_check
+	step format tools/lint-format.sh
+	step shellcheck tools/lint-shell.sh
 fi
 wanted build-gcc || wanted unit || wanted e2e || wanted products &&
 	{ step build-gcc setup build gcc -Dwerror=true || exit 1; }
 wanted products && step products tests/check-products.sh build
-wanted unit && meson_suites unit build
+wanted unit && meson_suites unit build --no-suite e2e
 wanted e2e && e2e e2e build
 if [ $quick -eq 0 ]; then
 	wanted build-clang && step build-clang setup build-clang clang-19 -Dwerror=true
 	if wanted sanitizer; then
 		step build-asan setup build-asan gcc -Db_sanitize=address,undefined -Db_lundef=false &&
 			ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1 \
-				meson_suites sanitizer build-asan --timeout-multiplier 8
+				meson_suites sanitizer build-asan --no-suite e2e --no-suite bench-smoke \
+				--timeout-multiplier 8
 		e2e e2e-asan build-asan -m sanitizer
 	fi
 	if wanted fuzz; then
 		step build-fuzz setup build-fuzz clang-19 -Dfuzz=true -Dtests=true \
 			-Db_sanitize=address,undefined -Db_lundef=false &&
-			step fuzz fuzz_all
+			fuzz_all
 	fi
 fi
 printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
