@@ -10,6 +10,7 @@
 #include "daemon.h"
 #include "weir/base/diag.h"
 #include "weir/base/log.h"
+#include "weir/base/stdfd.h"
 #include "weir/config/config.h"
 
 enum {
@@ -67,6 +68,8 @@ int main(int argc, char **argv)
 	struct args args = {0};
 	int rc;
 
+	if (weir_stdfd_occupy())
+		return EXIT_REFUSED;
 	if (!args_parse(argc, argv, &args))
 		return EXIT_USAGE;
 	if (args.help) {
