@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from weirctl_tool import CAPTURES, PROGS, run, run_json
+from weirctl_tool import BUILD, CAPTURES, PROGS, run, run_json
 
 CONFIG = """\
 version: 1
@@ -180,6 +180,19 @@ def test_unknown_objects_name_the_nearest(ctl):
     assert "no program '4711'" in ctl("prog", "dump", "4711", rc=1).stderr
 
 
+def test_the_only_program_is_meant(ctl):
+    # its own prog array names it, which makes others' programs parts of a chain
+    assert "tail_loop" in ctl("prog", "load", PROGS / "tail_loop.bpf.o").stdout
+
+
+def test_nothing_is_printed_into_the_socket(ctl):
+    # Without a standard output its number would be the connection's, and text the next request.
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", BUILD / "tools" / "weirctl", "-s",
+                           ctl.weird.socket, "status"], stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert "standard output" in done.stderr
+
+
 def test_dump(ctl):
     ctl("prog", "load", PROGS / "count_hash.bpf.o")
     name, = ctl.names("prog")
@@ -336,6 +349,7 @@ def test_map_elements(lab):
     assert [v["value"] for v in lab.json("map", "lookup", name, 0)["values"]] == [5] * (slots - 1) + [9]
     assert lab.json("map", "lookup", name, 0, "--cpu", slots - 1)["value"] == 9
     assert "from 0 to" in lab("map", "update", name, 0, 1, "--cpu", slots, rc=2).stderr
+    assert "found '-5'" in lab("map", "update", name, 0, "-5", rc=2).stderr  # no option
     assert lab.json("map", "dump", name)[0]["key"] == 0
 
 

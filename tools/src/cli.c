@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -348,7 +349,9 @@ static int parse_rest(struct cli *cli, int argc, char **argv, int at, bool *help
 			only_subjects = true;
 			continue;
 		}
-		if (!only_subjects && word[0] == '-' && word[1]) {
+		/* -5 is a number: keys and values may be negative, no option starts so. */
+		if (!only_subjects && word[0] == '-' && word[1] &&
+		    !isdigit((unsigned char)word[1])) {
 			took = take_global(cli, argc, argv, &at, help);
 			if (took < 0)
 				return CLI_USAGE;

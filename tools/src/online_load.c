@@ -379,6 +379,9 @@ int online_object_choose(const struct online_object *o, const char *name)
 	WEIR_DIAG_ON_STACK(names, 1024);
 	int found = -1, count = 0;
 
+	/* The only one is meant, even if its own prog array names it. */
+	if (!name && plan->prog_count == 1)
+		return 0;
 	for (uint32_t i = 0; i < plan->prog_count; i++) {
 		weir_diag_printf(&names, "%s%s", i ? ", " : "", plan->progs[i].name);
 		if (name ? strcmp(plan->progs[i].name, name)
@@ -394,8 +397,8 @@ int online_object_choose(const struct online_object *o, const char *name)
 	else if (name)
 		cli_fail("%s: no program '%s'; there is %s", o->path, name, names.buf);
 	else
-		cli_fail("%s: %d programs; choose one with --program: %s", o->path, count,
-			 names.buf);
+		cli_fail("%s: %u programs; choose one with --program: %s", o->path,
+			 plan->prog_count, names.buf);
 	return -1;
 }
 
