@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The control socket's path: a stale socket is replaced, a live one never. A lock file beside it
- * would outlive crashes as well; connecting tells for sure whether somebody listens.
+ * would outlive crashes as well; connecting tells for sure whether somebody listens. Between the
+ * look and listen() the folder is locked: two that start at once would take each other's socket,
+ * which nobody listens on yet, for a stale one.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <libgen.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -65,10 +70,39 @@ static int socket_own(const char *path, uint32_t mode, const char *group, struct
 	return 0;
 }
 
+/*
+ * Locks the folder until *out is closed. Anybody who can read it could hold the lock, so the wait
+ * is bounded.
+ */
+static int folder_lock(const char *path, struct weir_diag *diag, int *out)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+	weir_autoclose int fd = -1;
+	char buf[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	const char *folder;
+
+	strcpy(buf, path);
+	folder = dirname(buf);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return weir_fail(diag, -errno, "control socket %s: folder %s: %s", path, folder,
+				 strerror(errno));
+	for (int tries = 200; flock(fd, LOCK_EX | LOCK_NB); tries--) {
+		if (errno != EWOULDBLOCK || !tries)
+			return weir_fail(diag, -errno,
+					 "control socket %s: cannot lock folder %s: %s", path,
+					 folder, strerror(errno));
+		nanosleep(&pause, NULL);
+	}
+	*out = weir_take_fd(fd);
+	return 0;
+}
+
 int weir_socket_listen(const char *path, uint32_t mode, const char *group, struct weir_diag *diag,
 		       int *out)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	weir_autoclose int lock = -1;
 	weir_autoclose int fd = -1;
 	mode_t mask;
 	int err;
@@ -78,6 +112,9 @@ int weir_socket_listen(const char *path, uint32_t mode, const char *group, struc
 				 "control socket %s: expected at most %zu bytes, found %zu", path,
 				 sizeof(addr.sun_path) - 1, strlen(path));
 	strcpy(addr.sun_path, path);
+	err = folder_lock(path, diag, &lock);
+	if (err)
+		return err;
 	err = path_clear(&addr, diag);
 	if (err)
 		return err;
