@@ -219,6 +219,20 @@ static bool hook_takes(const struct weir_attach_spec *spec, uint32_t type)
 	}
 }
 
+int weir_plane_hook_check(const struct weir_attach_spec *spec, const struct weir_plane_prog *prog,
+			  struct weir_diag *diag)
+{
+	if (hook_takes(spec, prog->type))
+		return 0;
+	return weir_fail(diag, -EINVAL,
+			 "program %s (id %u, type %u) does not fit hook %s%s: expected %s",
+			 prog->name, prog->id, prog->type, hook_name(spec->hook),
+			 spec->guard ? " as a guard" : "",
+			 spec->hook == WEIR_HOOK_XDP                  ? "an XDP program"
+			 : spec->hook == WEIR_HOOK_TC && !spec->guard ? "a tc program"
+								      : "a socket filter");
+}
+
 static int spec_check(const struct weir_attach *attach, const struct weir_attach_spec *spec,
 		      const struct weir_plane_prog *prog, struct weir_diag *diag)
 {
@@ -233,14 +247,12 @@ static int spec_check(const struct weir_attach *attach, const struct weir_attach
 		return weir_fail(diag, -ENODEV, "port %u is absent", spec->port);
 	if ((unsigned int)spec->hook >= WEIR_HOOK_COUNT)
 		return weir_fail(diag, -EINVAL, "hook %d is unknown", (int)spec->hook);
-	if (prog && !hook_takes(spec, prog->type))
-		return weir_fail(diag, -EINVAL,
-				 "program %s (id %u, type %u) does not fit hook %s%s: expected %s",
-				 prog->name, prog->id, prog->type, hook_name(spec->hook),
-				 spec->guard ? " as a guard" : "",
-				 spec->hook == WEIR_HOOK_XDP                  ? "an XDP program"
-				 : spec->hook == WEIR_HOOK_TC && !spec->guard ? "a tc program"
-									      : "a socket filter");
+	if (prog) {
+		int rc = weir_plane_hook_check(spec, prog, diag);
+
+		if (rc)
+			return rc;
+	}
 	if (prog && prog->slots < attach->slots)
 		return weir_fail(diag, -EINVAL, "program %s has statistics for %u slots of %u",
 				 prog->name, prog->slots, attach->slots);

@@ -141,6 +141,11 @@ struct weir_attach_spec {
 	bool guard; /* socket filter at tc: 0 drops */
 };
 
+/* May a program of this type run there? Needs no data plane. 0, or -EINVAL with what is expected.
+ */
+int weir_plane_hook_check(const struct weir_attach_spec *spec, const struct weir_plane_prog *prog,
+			  struct weir_diag *diag);
+
 #define WEIR_ATTACH_ANY UINT32_MAX /* expected_id: no comparison */
 
 /*

@@ -265,8 +265,8 @@ static int carrier_btf(struct carrier *k, const struct weir_plan *plan, struct w
 }
 
 /* The plan's program that the file means. */
-static int prog_choose(const struct weir_config *config, const struct weir_config_program *p,
-		       const struct weir_plan *plan, struct weir_diag *diag, uint32_t *out)
+static int prog_choose(const struct weir_config_program *p, const struct weir_plan *plan,
+		       struct weir_diag *diag, uint32_t *out)
 {
 	uint32_t found = UINT32_MAX;
 
@@ -277,21 +277,23 @@ static int prog_choose(const struct weir_config *config, const struct weir_confi
 			       : p->section && strcmp(pp->section, p->section) != 0)
 			continue;
 		if (found != UINT32_MAX)
-			return weir_config_fail(config, p, diag, -EINVAL,
-						"%s: expected `program`, because more than one "
-						"fits ('%s' and '%s')",
-						p->object, plan->progs[found].name, pp->name);
+			return weir_fail(diag, -EINVAL,
+					 "expected `program`, because more than one fits ('%s' and "
+					 "'%s')",
+					 plan->progs[found].name, pp->name);
 		found = i;
 	}
+	if (found == UINT32_MAX && p->program)
+		return weir_fail(diag, -ENOENT, "no program '%s'", p->program);
+	if (found == UINT32_MAX && p->section)
+		return weir_fail(diag, -ENOENT, "no program in section '%s'", p->section);
 	if (found == UINT32_MAX)
-		return weir_config_fail(config, p, diag, -ENOENT, "%s: no program '%s'", p->object,
-					p->program   ? p->program
-					: p->section ? p->section
-						     : "at all");
+		return weir_fail(diag, -ENOENT, "there is no program in it");
 	*out = found;
 	return 0;
 }
 
+/* Without a data plane (--check) all that can be said without one. */
 static int attach_one(struct weir_control *c, const struct weir_config_program *p,
 		      const struct weir_config_attach *a, struct prog_obj *prog,
 		      struct weir_diag *diag)
@@ -309,6 +311,9 @@ static int attach_one(struct weir_control *c, const struct weir_config_program *
 		return weir_fail(diag, -EPERM,
 				 "%s only answers \"not found\" here: expected allow-stubs: true",
 				 prog->stub);
+	err = weir_plane_hook_check(&spec, &prog->pp, diag);
+	if (err || !c->plane)
+		return err;
 	err = weir_plane_port_find(c->plane, a->port, &spec.port);
 	if (err)
 		return weir_fail(diag, err, "there is no port '%s'", a->port);
@@ -317,7 +322,7 @@ static int attach_one(struct weir_control *c, const struct weir_config_program *
 
 static void detach_from(struct weir_control *c, const struct weir_config_program *p, size_t count)
 {
-	while (count--) {
+	while (c->plane && count--) {
 		const struct weir_config_attach *a = &p->attach.v[count];
 		struct weir_attach_spec spec = {.hook = (enum weir_hook)a->hook,
 						.priority = a->priority,
@@ -328,11 +333,12 @@ static void detach_from(struct weir_control *c, const struct weir_config_program
 	}
 }
 
+/* *field is what of the file a failure is about. */
 static int attach_all(struct weir_control *c, const struct weir_config *config,
 		      const struct weir_config_program *p, struct prog_obj *prog,
-		      struct weir_diag *diag)
+		      struct weir_diag *diag, const void **field)
 {
-	for (size_t i = 0; c->plane && i < p->attach.len; i++) {
+	for (size_t i = 0; i < p->attach.len; i++) {
 		WEIR_DIAG_ON_STACK(why, 512);
 		int err = attach_one(c, p, &p->attach.v[i], prog, &why);
 
@@ -345,9 +351,9 @@ static int attach_all(struct weir_control *c, const struct weir_config *config,
 		}
 		if (err) {
 			detach_from(c, p, i);
-			return weir_config_fail(config, &p->attach.v[i], diag, err,
-						"cannot attach: %s",
-						why.len_bytes ? why_buf : strerror(-err));
+			*field = &p->attach.v[i];
+			return weir_fail(diag, err, "cannot attach: %s",
+					 why.len_bytes ? why_buf : strerror(-err));
 		}
 	}
 	return 0;
@@ -355,14 +361,14 @@ static int attach_all(struct weir_control *c, const struct weir_config *config,
 
 static int program_carry(struct weir_control *c, const struct weir_config *config,
 			 const struct weir_config_program *p, const struct weir_plan *plan,
-			 const char *path, struct weir_diag *diag)
+			 const char *path, struct weir_diag *diag, const void **field)
 {
 	struct carrier k = {.c = c, .program = p};
 	struct weir_plan_apply_opts apply = {0};
 	uint32_t chosen = 0;
 	int err;
 
-	err = prog_choose(config, p, plan, diag, &chosen);
+	err = prog_choose(p, plan, diag, &chosen);
 	if (err)
 		return err;
 	k.maps = calloc(plan->map_count + 1, sizeof(struct map_obj *));
@@ -378,7 +384,7 @@ static int program_carry(struct weir_control *c, const struct weir_config *confi
 	if (!err && p->pin)
 		err = weir_pin_add(c, p->pin, &k.progs[chosen]->obj, geteuid(), getegid());
 	if (!err)
-		err = attach_all(c, config, p, k.progs[chosen], diag);
+		err = attach_all(c, config, p, k.progs[chosen], diag, field);
 	if (err && p->pin) {
 		struct pin *pin;
 
@@ -395,6 +401,7 @@ static int program_load(struct weir_control *c, const struct weir_config *config
 	WEIR_DIAG_ON_STACK(why, 8192);
 	weir_autofree char *path = NULL;
 	struct weir_plan *plan = NULL;
+	const void *field = p;
 	int err;
 
 	err = weir_config_object_find(config, p, diag, &path);
@@ -403,10 +410,10 @@ static int program_load(struct weir_control *c, const struct weir_config *config
 	err = weir_object_load_file(path, NULL, &why, &plan);
 	if (err)
 		return weir_config_fail(config, p, diag, err, "%s: %s", path, why_buf);
-	err = program_carry(c, config, p, plan, path, &why);
+	err = program_carry(c, config, p, plan, path, &why, &field);
 	weir_plan_free(&plan);
 	if (err)
-		return weir_config_fail(config, p, diag, err, "%s: %s", path,
+		return weir_config_fail(config, field, diag, err, "%s: %s", path,
 					why.len_bytes ? why_buf : strerror(-err));
 	return 0;
 }
