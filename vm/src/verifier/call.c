@@ -343,17 +343,39 @@ static void set_result(struct weir_env *env, const struct call *call)
 	}
 }
 
-static void drop_packet_pointers(struct weir_env *env)
+static void drop_packet_pointers(struct weir_env *env, struct weir_vstate *state)
 {
 	env->ok->changes_pkt_data = true;
 	env->subs[weir_env_frame(env)->subprog].changes_pkt = true;
-	weir_vstate_each_reg(env->cur, reg, {
+	weir_vstate_each_reg(state, reg, {
 		if (weir_vreg_is_pkt(reg) || reg->type == WEIR_V_PKT_END) {
 			weir_vreg_set_unknown(reg);
 			if (!env->perfmon)
 				weir_vreg_set_none(reg);
 		}
 	});
+}
+
+/*
+ * A tail call from a function that succeeds: the target's result returns to the function's caller.
+ * It is any number, whatever the function itself would return, and the packet may have moved. The
+ * target has a stack of its own and gets nothing but the context, so all else stays. A callback's
+ * result goes to the helper, which may then call it again or be done.
+ */
+static int push_tail_called(struct weir_env *env)
+{
+	const struct weir_frame *frame = weir_env_frame(env);
+	uint32_t back = frame->is_callback ? frame->callsite : frame->callsite + 1;
+	bool is_callback = frame->is_callback;
+	struct weir_vstate *state = weir_env_push(env, back, env->insn_idx);
+
+	if (!state)
+		return env->error;
+	weir_vstate_pop_frame(&env->pool, state);
+	if (!is_callback)
+		weir_vreg_set_unknown(&weir_vstate_top(state)->regs[BPF_REG_0]);
+	drop_packet_pointers(env, state);
+	return 0;
 }
 
 static int call_helper(struct weir_env *env, const struct bpf_insn *insn, uint32_t *next)
@@ -371,6 +393,9 @@ static int call_helper(struct weir_env *env, const struct bpf_insn *insn, uint32
 	if (call.helper->id == BPF_FUNC_tail_call) {
 		env->ok->uses_tail_call = true;
 		env->subs[weir_env_frame(env)->subprog].has_tail_call = true;
+		err = env->cur->curframe ? push_tail_called(env) : 0;
+		if (err)
+			return err;
 	}
 	*next = env->insn_idx + 1;
 	if (call.helper->id == BPF_FUNC_loop) {
@@ -381,7 +406,7 @@ static int call_helper(struct weir_env *env, const struct bpf_insn *insn, uint32
 	weir_reg_clobber_caller_saved(env);
 	set_result(env, &call);
 	if (call.helper->flags & WEIR_HELPER_CHANGES_PKT)
-		drop_packet_pointers(env);
+		drop_packet_pointers(env, env->cur);
 	return 0;
 }
 

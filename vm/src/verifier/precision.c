@@ -99,6 +99,11 @@ static void back_jump(struct weir_backtrack *bt, const struct weir_step *step, u
 				*regs |= bt->regs[after] & 0x3e;
 			bt->regs[after] = 0;
 			bt->slots[after] = 0;
+		} else if (after < step->frameno) {
+			/* A tail call in a function: what returned is the target's. */
+			bt->regs[after] &= (uint16_t)~0x3f;
+			bt->regs[step->frameno] = 0;
+			bt->slots[step->frameno] = 0;
 		} else {
 			*regs &= (uint16_t)~0x3f;
 		}
