@@ -21,6 +21,11 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+case $only in
+'' | lint | build-gcc | build-clang | unit | e2e | sanitizer | fuzz | products) ;;
+*) echo "check.sh: no suite is called $only; see its first lines" >&2 && exit 2 ;;
+esac
+[ -z "$only" ] || quick=0
 [ -n "${CI:-}" ] && yes=1
 deps_install $yes $never "${deps_build[@]}" "${deps_check[@]}" || exit 1
 
@@ -36,14 +41,14 @@ report() { # NAME SECONDS P F S RERUN
 }
 
 # One step that passes or fails as a whole.
-step() { # NAME COMMAND…
-	local name=$1 start=$SECONDS
-	shift
+step() { # NAME RERUN COMMAND…
+	local name=$1 rerun=$2 start=$SECONDS
+	shift 2
 	if "$@" >"$log_dir/$name.log" 2>&1; then
 		report "$name" $((SECONDS - start)) 1 0 0 ''
 	else
 		tail -n 20 "$log_dir/$name.log"
-		report "$name" $((SECONDS - start)) 0 1 0 "$*"
+		report "$name" $((SECONDS - start)) 0 1 0 "${rerun:-$*}"
 		return 1
 	fi
 }
@@ -75,6 +80,7 @@ wanted() { [ -z "$only" ] || [ "$only" = "$1" ]; }
 meson_suites() { # NAME DIR WRAPPER-ARGS…
 	local name=$1 dir=$2 start=$SECONDS status
 	shift 2
+	rm -f "$dir/meson-logs/testlog.junit.xml" # a former run's must not be counted
 	meson test -C "$dir" --num-processes "$jobs" --print-errorlogs "$@" >"$log_dir/$name.log" 2>&1
 	status=$?
 	cases "$name" $((SECONDS - start)) $status "meson test -C $dir --print-errorlogs $*" \
@@ -84,6 +90,7 @@ meson_suites() { # NAME DIR WRAPPER-ARGS…
 e2e() { # NAME DIR PYTEST-ARGS…
 	local name=$1 dir=$2 start=$SECONDS status
 	shift 2
+	rm -f "$log_dir/$name.xml"
 	WEIR_BUILD=$PWD/$dir timeout 1500 /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e \
 		--junitxml="$log_dir/$name.xml" "$@" >"$log_dir/$name.log" 2>&1
 	status=$?
@@ -101,33 +108,37 @@ fuzz_all() {
 		else
 			f=$((f + 1))
 			tail -n 20 "$log_dir/fuzz.log"
-			echo "  again: $target -max_total_time=15"
+			echo "  again: $target -max_total_time=15 -rss_limit_mb=2048"
 		fi
 	done
 	report fuzz $((SECONDS - start)) $p $f 0 'tools/check.sh --only fuzz'
 }
 
 if wanted lint; then
-	step layers python3 tools/lint-layers.py
-	step format tools/lint-format.sh
-	step shellcheck tools/lint-shell.sh
+	step layers "" python3 tools/lint-layers.py
+	step format "" tools/lint-format.sh
+	step shellcheck "" tools/lint-shell.sh
 fi
 wanted build-gcc || wanted unit || wanted e2e || wanted products &&
-	{ step build-gcc setup build gcc -Dwerror=true || exit 1; }
-wanted products && step products tests/check-products.sh build
+	{ step build-gcc "tools/check.sh --only build-gcc" setup build gcc -Dwerror=true || exit 1; }
+wanted products && step products "" tests/check-products.sh build
 wanted unit && meson_suites unit build --no-suite e2e
 wanted e2e && e2e e2e build
 if [ $quick -eq 0 ]; then
-	wanted build-clang && step build-clang setup build-clang clang-19 -Dwerror=true
+	wanted build-clang && step build-clang "tools/check.sh --only build-clang" \
+		setup build-clang clang-19 -Dwerror=true
 	if wanted sanitizer; then
-		step build-asan setup build-asan gcc -Db_sanitize=address,undefined -Db_lundef=false &&
-			ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1 \
-				meson_suites sanitizer build-asan --no-suite e2e --no-suite bench-smoke \
+		export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1
+		if step build-asan "tools/check.sh --only sanitizer" setup build-asan gcc \
+			-Db_sanitize=address,undefined -Db_lundef=false; then
+			meson_suites sanitizer build-asan --no-suite e2e --no-suite bench-smoke \
 				--timeout-multiplier 8
-		e2e e2e-asan build-asan -m sanitizer
+			e2e e2e-asan build-asan -m sanitizer
+		fi
+		unset ASAN_OPTIONS UBSAN_OPTIONS
 	fi
 	if wanted fuzz; then
-		step build-fuzz setup build-fuzz clang-19 -Dfuzz=true -Dtests=true \
+		step build-fuzz "tools/check.sh --only fuzz" setup build-fuzz clang-19 -Dfuzz=true -Dtests=true \
 			-Db_sanitize=address,undefined -Db_lundef=false &&
 			fuzz_all
 	fi

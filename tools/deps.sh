@@ -12,7 +12,7 @@ deps_build=(gcc libc6-dev meson ninja-build pkg-config clang-19 linux-libc-dev l
 # What the demonstration shows besides.
 deps_demo=(libxdp1)
 # What the tests need besides.
-deps_check=(clang-format clang shellcheck python3-pytest python3-yaml iproute2 systemd bpftool
+deps_check=(git clang-format clang shellcheck python3-pytest python3-yaml iproute2 systemd bpftool
 	libxdp1 libclang-rt-19-dev tcpdump iputils-ping util-linux dpdk dpdk-dev binutils procps)
 
 deps_missing() {
@@ -36,7 +36,7 @@ deps_as_root() {
 
 # deps_install YES(0|1) NO_INSTALL(0|1) PACKAGE…
 deps_install() {
-	local yes=$1 never=$2 missing plan
+	local yes=$1 never=$2 missing plan log
 	shift 2
 	mapfile -t missing < <(deps_missing "$@")
 	[ ${#missing[@]} -gt 0 ] || return 0
@@ -56,8 +56,12 @@ deps_install() {
 		read -r -p "Install them? [Y/n] " answer
 		case ${answer:-y} in [Yy]*) ;; *) return 1 ;; esac
 	fi
-	deps_as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || {
+	log=$(mktemp)
+	deps_as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1 || {
+		tail -n 20 "$log" >&2
+		rm -f "$log"
 		echo "$0: apt-get install failed; try it by hand: ${missing[*]}" >&2
 		return 1
 	}
+	rm -f "$log"
 }
