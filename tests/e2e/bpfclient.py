@@ -65,7 +65,9 @@ class Bpf:
             self.fn = lambda cmd, p, n: libc.syscall(SYS_BPF, cmd, p, n)
         else:
             os.environ["WEIR_SOCKET"] = socket_path
-            lib = ctypes.CDLL(str(BUILD / "api" / "libweir.so"), use_errno=True)
+            # a sanitizer's library cannot be loaded into Python: the client's may be another build's
+            path = os.environ.get("WEIR_LIB", BUILD / "api" / "libweir.so")
+            lib = ctypes.CDLL(str(path), use_errno=True)
             self.fn = lambda cmd, p, n: lib.weir_bpf(cmd, p, n)
             self.worker = _Worker()
 

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|\bruntime error: ")
 BUILD = pathlib.Path(os.environ.get("WEIR_BUILD", ROOT / "build"))
 
 
@@ -86,6 +88,9 @@ def start_weird(tmp_path):
     for weird in started:
         if weird.process.poll() is None:
             weird.stop()
+    for weird in started:
+        found = SANITIZER.search(weird.log)
+        assert not found, f"a sanitizer spoke up in {weird.log_path}:\n{weird.log[found.start():]}"
 
 
 @pytest.fixture

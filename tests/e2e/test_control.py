@@ -35,6 +35,7 @@ def can_load(bpf):
     return fd >= 0
 
 
+@pytest.mark.sanitizer
 def test_hash_elements(bpf):
     fd = bpf.map_create(b.HASH, 4, 8, 2, name=b"flows")
     assert bpf.lookup(fd, K1, 8) is None
@@ -102,6 +103,7 @@ def test_descriptor_passed_to_another_process(bpf, weird):
     assert bpf.lookup(fd, K2, 8) == b"fromhim!"
 
 
+@pytest.mark.sanitizer
 def test_pins(bpf):
     fd = bpf.map_create(b.ARRAY, 4, 8, 1, name=b"pinned")
     bpf.update(fd, bytes(4), b"12345678")
@@ -151,6 +153,7 @@ def test_large_map_is_made_by_the_loader(bpf):
     assert eventually(lambda: bpf.ids(b.MAP_NEXT_ID) == [])
 
 
+@pytest.mark.sanitizer
 def test_program_and_test_run(bpf):
     if not can_load(bpf):
         pytest.skip("this build refuses every program")
@@ -165,6 +168,7 @@ def test_program_and_test_run(bpf):
     assert info[64:80].rstrip(b"\0") == b"pass"
 
 
+@pytest.mark.sanitizer
 def test_bad_program_is_refused_with_a_log(bpf):
     if not can_load(bpf):
         pytest.skip("this build refuses every program")

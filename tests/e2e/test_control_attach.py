@@ -118,6 +118,7 @@ def test_link_ends_with_its_last_descriptor(lab):
     assert lab.ids(b.LINK_NEXT_ID) == []
 
 
+@pytest.mark.sanitizer
 def test_link_detach_and_pin(lab):
     fd, id = load(lab, 1)
     link, _ = link_create(lab, fd, port_ifindex(lab, b"right"))
@@ -130,6 +131,7 @@ def test_link_detach_and_pin(lab):
     assert len(lab.ids(b.LINK_NEXT_ID)) == 1
 
 
+@pytest.mark.sanitizer
 def test_killed_client_takes_its_link_along(lab):
     script = """
 import os, struct, sys, time

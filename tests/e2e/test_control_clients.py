@@ -139,6 +139,7 @@ def test_client_killed_by_signal_while_it_makes_things(weird, bpf):
     assert eventually(lambda: bpf.ids(b.MAP_NEXT_ID) == [])
 
 
+@pytest.mark.sanitizer
 def test_message_in_single_bytes(weird):
     s = connect(weird)
     for byte in message(STATUS, bytes(ATTR)):
@@ -170,6 +171,7 @@ def test_slow_reader_gets_all_of_a_large_reply(weird, bpf):
     assert result == 0 and body[8:8 + len(value)] == value
 
 
+@pytest.mark.sanitizer
 @pytest.mark.parametrize("text", [
     pytest.param(message(STATUS, magic=1), id="magic"),
     pytest.param(message(STATUS, version=9), id="version"),
@@ -195,6 +197,7 @@ def test_damaged_message_ends_the_connection(weird, text):
     assert alive(weird)
 
 
+@pytest.mark.sanitizer
 def test_random_messages_do_no_harm(weird):
     rng = random.Random(1)
     base = [map_create_message(), message(STATUS, bytes(ATTR)),
@@ -222,6 +225,7 @@ def test_random_messages_do_no_harm(weird):
     client.close()
 
 
+@pytest.mark.sanitizer
 def test_huge_announcement_takes_no_memory(weird):
     def rss():
         with open(f"/proc/{weird.pid}/status") as f:

@@ -74,6 +74,7 @@ def test_wrong_usage_is_2(args):
     assert done.stderr
 
 
+@pytest.mark.sanitizer
 def test_check(tmp_path):
     good = tmp_path / "good.yaml"
     good.write_text("version: 1\n")
@@ -159,6 +160,7 @@ def test_a_port_that_is_not_there_ends_the_start(tmp_path, port, message):
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.sanitizer
 @pytest.mark.parametrize("capture", sorted((ROOT / "tests" / "captures" / "malformed").glob("*")),
                          ids=lambda p: p.name)
 def test_a_malformed_capture_is_refused_or_read(tmp_path, capture):
@@ -178,6 +180,7 @@ def test_a_malformed_capture_is_refused_or_read(tmp_path, capture):
         assert ledgers(err)["a"]["balance"] == "exact"
 
 
+@pytest.mark.sanitizer
 def test_an_optional_port_may_be_absent(start_weird):
     weird = start_weird("version: 1\nports:\n  - {name: a, device: net_null0}\n"
                         "  - {name: b, device: net_nosuch0, required: false}\n")
@@ -262,6 +265,7 @@ def test_check_says_what_a_start_would_once(tmp_path, entry, said):
     assert done.stderr in start.stderr
 
 
+@pytest.mark.sanitizer
 def test_check_verifies_what_the_file_names(tmp_path):
     config = tmp_path / "weir.yaml"
     head = "version: 1\nports:\n  - {name: a, device: net_null0}\n"
@@ -276,6 +280,7 @@ def test_check_verifies_what_the_file_names(tmp_path):
 # ---- signals and the service manager ----
 
 
+@pytest.mark.sanitizer
 def test_hangup_reads_the_file_again(start_weird):
     text = "version: 1\nlog: {level: info}\nports:\n  - {name: a, device: net_null0}\n"
     weird = start_weird(text)
@@ -290,6 +295,7 @@ def test_hangup_reads_the_file_again(start_weird):
     assert weird.stop() == 0
 
 
+@pytest.mark.sanitizer
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains_and_ends(start_weird, sig):
     weird = start_weird("version: 1\nworkers: 2\nports:\n"

@@ -123,6 +123,7 @@ def test_verify_chooses_programs():
 
 # ---- objects of every bad kind ----
 
+@pytest.mark.sanitizer
 def test_missing_and_odd_files(tmp_path):
     empty = tmp_path / "empty.o"
     empty.write_bytes(b"")
@@ -178,6 +179,7 @@ def test_run_with_nanoseconds(tmp_path):
     assert read_pcap(tmp_path / "out.pcap") == packets
 
 
+@pytest.mark.sanitizer
 def test_run_drops(tmp_path):
     out = tmp_path / "out.pcap"
     done = run("run", PROGS / "drop.bpf.o", "-r", CAPTURES / "dns.pcap", "-w", out)

@@ -143,6 +143,7 @@ def test_the_ledger_and_the_drops_agree(lab):
 
 # ---- load, show, dump ----
 
+@pytest.mark.sanitizer
 def test_load_pins_and_shows(ctl):
     obj = PROGS / "two_sections.bpf.o"
     loaded = ctl.json("prog", "load", obj)
@@ -193,6 +194,7 @@ def test_nothing_is_printed_into_the_socket(ctl):
     assert "standard output" in done.stderr
 
 
+@pytest.mark.sanitizer
 def test_dump(ctl):
     ctl("prog", "load", PROGS / "count_hash.bpf.o")
     name, = ctl.names("prog")
@@ -209,6 +211,7 @@ def test_dump(ctl):
     assert dumped.replace(" ", "") == jited["hex"]
 
 
+@pytest.mark.sanitizer
 def test_a_refused_program_leaves_nothing(ctl):
     done = ctl("prog", "load", PROGS / "broken.bpf.o", rc=1)
     assert "refused" in done.stderr
@@ -217,6 +220,7 @@ def test_a_refused_program_leaves_nothing(ctl):
 
 # ---- attach, detach ----
 
+@pytest.mark.sanitizer
 def test_attach_and_detach(lab):
     drop, other = PROGS / "drop.bpf.o", PROGS / "pass.bpf.o"
     first = lab.json("prog", "attach", drop, "replay")
@@ -270,6 +274,7 @@ def test_filter_is_a_guard(lab):
 
 # ---- replace ----
 
+@pytest.mark.sanitizer
 def test_replace_keeps_maps(lab, tmp_path):
     a = count_prog(tmp_path, "first", seen=7)
     b = count_prog(tmp_path, "second", verdict="XDP_PASS", seen=1 << 60)
@@ -339,6 +344,7 @@ def test_pinned_maps_are_shared_and_checked(lab, tmp_path):
 
 # ---- maps ----
 
+@pytest.mark.sanitizer
 def test_map_elements(lab):
     lab("prog", "attach", PROGS / "count_percpu.bpf.o", "quiet")
     name = next(m["name"] for m in lab.json("map") if m["type"].startswith("percpu"))
@@ -381,6 +387,7 @@ def test_a_large_map_is_dumped_whole(lab, tmp_path):
     assert [r["key"] for r in rows] == list(range(70000))
 
 
+@pytest.mark.sanitizer
 def test_prog_arrays_and_devmaps(lab):
     lab("prog", "attach", PROGS / "tail_call_parser.bpf.o", "replay")
     layers = next(m["name"] for m in lab.json("map") if m["type"] == "prog_array")
