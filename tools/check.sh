@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Sets up what is missing, builds, and runs every test. A line a suite with counts and time; a
 # failure prints how to run it again. Last line: N passed, N failed, N skipped.
-#   --quick        gcc only, no sanitizers, no fuzzing: a few minutes
+#   --quick        gcc only, a slice of e2e, no bench-smoke, sanitizers, fuzzing: <= 3 minutes
 #   --yes          install packages without asking      --no-install  never install
 #   --only SUITE   one suite (lint build-gcc build-clang unit e2e sanitizer fuzz products)
 set -u
@@ -122,8 +122,14 @@ fi
 wanted build-gcc || wanted unit || wanted e2e || wanted products || wanted sanitizer &&
 	{ step build-gcc "tools/check.sh --only build-gcc" setup build gcc -Dwerror=true || exit 1; }
 wanted products && step products "" tests/check-products.sh build
-wanted unit && meson_suites unit build --no-suite e2e
-wanted e2e && e2e e2e build
+if [ $quick -eq 0 ]; then
+	wanted unit && meson_suites unit build --no-suite e2e
+	wanted e2e && e2e e2e build
+else
+	meson_suites unit build --no-suite e2e --no-suite bench-smoke
+	e2e e2e build -m sanitizer
+	echo "left out by --quick: bench-smoke, three quarters of e2e, build-clang, sanitizer, fuzz"
+fi
 if [ $quick -eq 0 ]; then
 	wanted build-clang && step build-clang "tools/check.sh --only build-clang" \
 		setup build-clang clang-19 -Dwerror=true
