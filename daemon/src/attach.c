@@ -199,7 +199,7 @@ const struct weir_attach_head *weir_attach_head(const struct weir_attach *attach
 	return &attach->heads[port];
 }
 
-static const char *hook_name(enum weir_hook hook)
+const char *weir_plane_hook_name(enum weir_hook hook)
 {
 	static const char *const names[WEIR_HOOK_COUNT] = {"xdp", "tc", "tap"};
 
@@ -226,7 +226,7 @@ int weir_plane_hook_check(const struct weir_attach_spec *spec, const struct weir
 		return 0;
 	return weir_fail(diag, -EINVAL,
 			 "program %s (id %u, type %u) does not fit hook %s%s: expected %s",
-			 prog->name, prog->id, prog->type, hook_name(spec->hook),
+			 prog->name, prog->id, prog->type, weir_plane_hook_name(spec->hook),
 			 spec->guard ? " as a guard" : "",
 			 spec->hook == WEIR_HOOK_XDP                  ? "an XDP program"
 			 : spec->hook == WEIR_HOOK_TC && !spec->guard ? "a tc program"
@@ -326,21 +326,21 @@ static int expected_check(const struct place *old, const struct weir_attach_spec
 {
 	if (!old && detach && (expected_id == WEIR_ATTACH_ANY || !expected_id))
 		return weir_fail(diag, -ENOENT, "no program is attached at %s priority %u",
-				 hook_name(spec->hook), spec->priority);
+				 weir_plane_hook_name(spec->hook), spec->priority);
 	if (expected_id == WEIR_ATTACH_ANY)
 		return 0;
 	if (!expected_id && old)
 		return weir_fail(diag, -EEXIST, "program %s (id %u) is attached at %s priority %u",
-				 old->prog->name, old->prog->id, hook_name(spec->hook),
+				 old->prog->name, old->prog->id, weir_plane_hook_name(spec->hook),
 				 spec->priority);
 	if (expected_id && !old)
 		return weir_fail(diag, -ENOENT,
 				 "no program is attached at %s priority %u, expected id %u",
-				 hook_name(spec->hook), spec->priority, expected_id);
+				 weir_plane_hook_name(spec->hook), spec->priority, expected_id);
 	if (expected_id && old->prog->id != expected_id)
 		return weir_fail(diag, -ENOENT,
 				 "program %s (id %u) is attached at %s priority %u, expected id %u",
-				 old->prog->name, old->prog->id, hook_name(spec->hook),
+				 old->prog->name, old->prog->id, weir_plane_hook_name(spec->hook),
 				 spec->priority, expected_id);
 	return 0;
 }

@@ -276,10 +276,10 @@ static void budget_detached(void *arg, uint32_t port, enum weir_hook hook, uint3
 		plane->opts.on_budget_detach(plane->opts.arg, port, hook, priority, prog, restored);
 		return;
 	}
-	weir_log_error("program detached cause=budget port=%s hook=%d priority=%u prog=%u "
+	weir_log_error("program detached cause=budget port=%s hook=%s priority=%u prog=%u "
 		       "name=\"%s\" restored=%u",
-		       plane->ports[port].name, (int)hook, priority, prog->id, prog->name,
-		       restored ? restored->id : 0);
+		       plane->ports[port].name, weir_plane_hook_name(hook), priority, prog->id,
+		       prog->name, restored ? restored->id : 0);
 }
 
 /* A worker that does not loop is within one burst: programs are bounded, drivers should be. */

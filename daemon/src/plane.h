@@ -141,6 +141,8 @@ struct weir_attach_spec {
 	bool guard; /* socket filter at tc: 0 drops */
 };
 
+/* "xdp", "tc", "tap"; "?" for anything else. */
+const char *weir_plane_hook_name(enum weir_hook hook);
 /* May a program of this type run there? Needs no data plane. 0, or -EINVAL with what is expected.
  */
 int weir_plane_hook_check(const struct weir_attach_spec *spec, const struct weir_plane_prog *prog,

@@ -245,6 +245,13 @@ def test_attach_and_detach(lab):
     assert "did you mean 'replay'" in lab("prog", "attach", drop, "repaly", rc=1).stderr
 
 
+def test_the_log_names_the_place(lab):
+    lab("prog", "attach", PROGS / "pass.bpf.o", "quiet", "--priority", "7")
+    lab("prog", "detach", "quiet", "--priority", "7")
+    assert re.search(r"attached port=quiet hook=xdp priority=7 ", lab.weird.log)
+    assert re.search(r"detached port=quiet hook=xdp priority=7 ", lab.weird.log)
+
+
 def test_attach_wants_the_right_things(lab, tmp_path):
     assert "missing.o" in lab("prog", "attach", tmp_path / "missing.o", "replay", rc=1).stderr
     assert "--program" in lab("prog", "attach", PROGS / "two_sections.bpf.o", "replay",

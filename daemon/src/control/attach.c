@@ -72,6 +72,7 @@ int weir_cmd_attach(struct request *rq)
 					.priority = a->priority,
 					.queues = a->queues ? a->queues : UINT64_MAX,
 					.guard = a->flags & WEIR_ATTACH_GUARD};
+	struct weir_plane_port_info info = {.name = "?"};
 	struct prog_obj *prog = NULL;
 	struct link_obj *link;
 	struct obj *obj;
@@ -104,13 +105,15 @@ int weir_cmd_attach(struct request *rq)
 	a->old_id = attached_id(c, &spec);
 	err = weir_plane_attach(c->plane, &spec, a->expected_id, prog ? &prog->pp : NULL,
 				&rq->diag);
-	if (!err)
-		weir_log_info("%s port=%u hook=%u priority=%u prog=%u old=%u uid=%u pid=%d "
+	if (!err) {
+		weir_plane_port_info(c->plane, spec.port, &info);
+		weir_log_info("%s port=%s hook=%s priority=%u prog=%u old=%u uid=%u pid=%d "
 			      "comm=\"%s\"",
-			      prog ? "attached" : "detached", spec.port, (unsigned)spec.hook,
-			      spec.priority, prog ? prog->obj.id : 0, a->old_id,
-			      rq->conn->client->uid, (int)rq->conn->client->pid,
-			      rq->conn->client->comm);
+			      prog ? "attached" : "detached", info.name,
+			      weir_plane_hook_name(spec.hook), spec.priority,
+			      prog ? prog->obj.id : 0, a->old_id, rq->conn->client->uid,
+			      (int)rq->conn->client->pid, rq->conn->client->comm);
+	}
 	return err;
 }
 
@@ -251,9 +254,9 @@ void weir_control_on_budget_detach(void *arg, uint32_t port, enum weir_hook hook
 	if (!c)
 		return;
 	weir_plane_port_info(c->plane, port, &info);
-	weir_log_error("program detached cause=budget port=%s hook=%u priority=%u prog=%u "
+	weir_log_error("program detached cause=budget port=%s hook=%s priority=%u prog=%u "
 		       "name=\"%s\" restored=%u",
-		       info.name, (unsigned)hook, priority, prog->id, prog->name,
+		       info.name, weir_plane_hook_name(hook), priority, prog->id, prog->name,
 		       restored ? restored->id : 0);
 	weir_link_prog_gone(c, &spec);
 }
