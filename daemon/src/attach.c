@@ -219,11 +219,29 @@ static bool hook_takes(const struct weir_attach_spec *spec, uint32_t type)
 	}
 }
 
+/* As on Linux, what was loaded for a map's entries is judged by another context than a port's. */
+static int map_prog_check(const struct weir_plane_prog *prog, struct weir_diag *diag)
+{
+	const char *map;
+
+	if (prog->type != BPF_PROG_TYPE_XDP)
+		return 0;
+	switch (prog->expected_attach_type) {
+	case BPF_XDP_DEVMAP: map = "device"; break;
+	case BPF_XDP_CPUMAP: map = "CPU"; break;
+	default: return 0;
+	}
+	return weir_fail(diag, -EINVAL,
+			 "program %s (id %u) was loaded for entries of a %s map, expected one for "
+			 "ports (section xdp or xdp.frags)",
+			 prog->name, prog->id, map);
+}
+
 int weir_plane_hook_check(const struct weir_attach_spec *spec, const struct weir_plane_prog *prog,
 			  struct weir_diag *diag)
 {
 	if (hook_takes(spec, prog->type))
-		return 0;
+		return map_prog_check(prog, diag);
 	return weir_fail(diag, -EINVAL,
 			 "program %s (id %u, type %u) does not fit hook %s%s: expected %s",
 			 prog->name, prog->id, prog->type, weir_plane_hook_name(spec->hook),

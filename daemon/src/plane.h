@@ -30,7 +30,8 @@ enum weir_hook {
  * release() was called after the last attachment's grace period. */
 struct weir_plane_prog {
 	uint32_t id;
-	uint32_t type; /* enum bpf_prog_type */
+	uint32_t type;                 /* enum bpf_prog_type */
+	uint32_t expected_attach_type; /* enum bpf_attach_type, as the program was loaded */
 	char name[16];
 	bool has_frags;
 	const struct weir_code *code;
@@ -156,7 +157,8 @@ int weir_plane_hook_check(const struct weir_attach_spec *spec, const struct weir
  * detach restores, until the next change of the place; what is held no more is released after its
  * grace period.
  * 0; -EEXIST (something is there, 0 was expected); -ENOENT (nothing or another program there);
- * -EINVAL (hook and type do not fit, queues out of range); -ENODEV; -ENOMEM.
+ * -EINVAL (hook and type do not fit, a program for entries of a map, queues out of range); -ENODEV;
+ * -ENOMEM.
  */
 int weir_plane_attach(struct weir_plane *plane, const struct weir_attach_spec *spec,
 		      uint32_t expected_id, struct weir_plane_prog *prog, struct weir_diag *diag);

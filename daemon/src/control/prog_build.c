@@ -156,6 +156,7 @@ int weir_prog_register(struct weir_control *c, struct client *client, struct pro
 	int err;
 
 	p->pp.type = raw->type;
+	p->pp.expected_attach_type = raw->expected_attach_type;
 	p->pp.has_frags = raw->flags & BPF_F_XDP_HAS_FRAGS;
 	memcpy(p->pp.name, raw->name, sizeof(p->pp.name));
 	p->pp.code = p->code;

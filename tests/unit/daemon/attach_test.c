@@ -182,6 +182,28 @@ static void attach__refuses_what_does_not_fit(void **state)
 	assert_int_equal(weir_attach_change(f->attach, &spec, 0, &f->progs[0], NULL), -ENODEV);
 }
 
+/* Programs for the entries of device and CPU maps have no place at a port, as on Linux. */
+static void attach__refuses_programs_for_maps(void **state)
+{
+	static const uint32_t refused[] = {BPF_XDP_DEVMAP, BPF_XDP_CPUMAP};
+	struct fixture *f = *state;
+	struct weir_attach_spec spec = xdp(50);
+
+	for (size_t i = 0; i < 2; i++) {
+		WEIR_DIAG_ON_STACK(diag, 256);
+
+		f->progs[0].expected_attach_type = refused[i];
+		assert_int_equal(weir_attach_change(f->attach, &spec, 0, &f->progs[0], &diag),
+				 -EINVAL);
+		assert_non_null(strstr(diag.buf, i ? "a CPU map" : "a device map"));
+	}
+	f->progs[0].expected_attach_type = BPF_XDP;
+	assert_int_equal(weir_attach_change(f->attach, &spec, 0, &f->progs[0], NULL), 0);
+	/* Not every loader says what the program is for. */
+	f->progs[1].expected_attach_type = 0;
+	assert_int_equal(weir_attach_change(f->attach, &spec, 1, &f->progs[1], NULL), 0);
+}
+
 static void attach__lists_in_order(void **state)
 {
 	struct fixture *f = *state;
@@ -272,6 +294,7 @@ int main(void)
 		CASE(attach__compare_and_swap),
 		CASE(attach__releases_after_grace),
 		CASE(attach__refuses_what_does_not_fit),
+		CASE(attach__refuses_programs_for_maps),
 		CASE(attach__lists_in_order),
 		CASE(budget__three_in_a_second_restore_the_previous),
 		CASE(budget__slow_overruns_stay),
