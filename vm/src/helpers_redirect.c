@@ -24,36 +24,30 @@ WEIR_HELPER_FUNC(weir_hf_redirect_skb)
 	return TC_ACT_REDIRECT;
 }
 
-static uint64_t redirect_map_flags(const struct weir_map *map)
-{
-	switch (map->def.type) {
-	case BPF_MAP_TYPE_DEVMAP:
-	case BPF_MAP_TYPE_DEVMAP_HASH: return BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS;
-	default: return 0;
-	}
-}
-
+/*
+ * A packet has one target: BPF_F_BROADCAST and BPF_F_EXCLUDE_INGRESS are refused as every map but
+ * a device map refuses them on Linux, so that no program believes in copies that nobody makes.
+ */
 WEIR_HELPER_FUNC(weir_hf_redirect_map)
 {
 	struct weir_map *map = (struct weir_map *)(uintptr_t)r1;
 	uint32_t key = (uint32_t)r2, target = 0;
 	const uint32_t *value;
 
-	if (r3 & ~(MISS_ACTION_MASK | redirect_map_flags(map)))
+	if (r3 & ~MISS_ACTION_MASK)
 		return XDP_ABORTED;
 	value = map->ops->prog_lookup ? map->ops->prog_lookup(map, &key, exec) : NULL;
 	if (value)
 		target = __atomic_load_n(value, __ATOMIC_RELAXED);
-	if (!target && !(r3 & BPF_F_BROADCAST)) {
+	if (!target) {
 		/* The last look-up decides, also where it fails. */
 		exec->redirect = (struct weir_redirect){0};
-		return r3 & MISS_ACTION_MASK;
+		return r3;
 	}
 	exec->redirect = (struct weir_redirect){
 		.target_ifindex = target,
 		.map_id = map->id,
 		.map_key = key,
-		.flags = r3 & ~MISS_ACTION_MASK,
 	};
 	return XDP_REDIRECT;
 }

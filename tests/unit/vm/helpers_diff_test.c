@@ -511,8 +511,10 @@ static void redirect_map__target_miss_flags(void **state)
 	REDIRECT_MAP(1, 0);
 	assert_int_equal(REDIRECT_MAP(1, 4), XDP_ABORTED);
 	assert_int_equal(REDIRECT_MAP(1, UINT64_MAX), XDP_ABORTED);
-	assert_int_equal(REDIRECT_MAP(2, BPF_F_BROADCAST), XDP_REDIRECT);
-	assert_int_equal(exec.redirect.flags, BPF_F_BROADCAST);
+	/* Linux copies the packet to every port of a device map; weir refuses to seem to. */
+	assert_int_equal(REDIRECT_MAP(1, BPF_F_BROADCAST), XDP_ABORTED);
+	assert_int_equal(REDIRECT_MAP(1, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS), XDP_ABORTED);
+	assert_int_equal(REDIRECT_MAP(1, BPF_F_EXCLUDE_INGRESS | XDP_PASS), XDP_ABORTED);
 	map.def.type = BPF_MAP_TYPE_CPUMAP;
 	assert_int_equal(REDIRECT_MAP(1, BPF_F_BROADCAST), XDP_ABORTED);
 }
