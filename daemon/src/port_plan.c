@@ -59,7 +59,8 @@ static int plan_pcap(struct weir_port *port, const struct weir_config *config,
 		port->records += scan.records;
 		longest = weir_max(longest, scan.longest_bytes);
 	}
-	port->finite = !cfg->pcap.infinite;
+	/* A port that only writes has no end to reach. */
+	port->finite = cfg->pcap.rx.len && !cfg->pcap.infinite;
 	port->mtu = cfg->mtu_bytes ? cfg->mtu_bytes : MTU_DEFAULT_BYTES;
 	if (longest > FRAME_HEAD_BYTES)
 		port->mtu = weir_max(port->mtu,
