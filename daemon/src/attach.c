@@ -206,6 +206,17 @@ const char *weir_plane_hook_name(enum weir_hook hook)
 	return (unsigned int)hook < WEIR_HOOK_COUNT ? names[hook] : "?";
 }
 
+static const char *prog_kind(uint32_t type)
+{
+	switch (type) {
+	case BPF_PROG_TYPE_XDP: return "XDP program";
+	case BPF_PROG_TYPE_SCHED_CLS: return "tc classifier";
+	case BPF_PROG_TYPE_SCHED_ACT: return "tc action";
+	case BPF_PROG_TYPE_SOCKET_FILTER: return "socket filter";
+	default: return "program";
+	}
+}
+
 static bool hook_takes(const struct weir_attach_spec *spec, uint32_t type)
 {
 	switch (spec->hook) {
@@ -242,10 +253,9 @@ int weir_plane_hook_check(const struct weir_attach_spec *spec, const struct weir
 {
 	if (hook_takes(spec, prog->type))
 		return map_prog_check(prog, diag);
-	return weir_fail(diag, -EINVAL,
-			 "program %s (id %u, type %u) does not fit hook %s%s: expected %s",
-			 prog->name, prog->id, prog->type, weir_plane_hook_name(spec->hook),
-			 spec->guard ? " as a guard" : "",
+	return weir_fail(diag, -EINVAL, "%s %s (id %u) does not fit hook %s%s: expected %s",
+			 prog_kind(prog->type), prog->name, prog->id,
+			 weir_plane_hook_name(spec->hook), spec->guard ? " as a guard" : "",
 			 spec->hook == WEIR_HOOK_XDP                  ? "an XDP program"
 			 : spec->hook == WEIR_HOOK_TC && !spec->guard ? "a tc program"
 								      : "a socket filter");
@@ -262,7 +272,7 @@ static int spec_check(const struct weir_attach *attach, const struct weir_attach
 				 attach->port_count);
 	desc = &attach->ports[spec->port].desc;
 	if (desc->absent)
-		return weir_fail(diag, -ENODEV, "port %u is absent", spec->port);
+		return weir_fail(diag, -ENODEV, "port %s is absent", desc->name);
 	if ((unsigned int)spec->hook >= WEIR_HOOK_COUNT)
 		return weir_fail(diag, -EINVAL, "hook %d is unknown", (int)spec->hook);
 	if (prog) {
@@ -277,9 +287,9 @@ static int spec_check(const struct weir_attach *attach, const struct weir_attach
 	all = desc->rx_queues >= 64 ? UINT64_MAX : (1ULL << desc->rx_queues) - 1;
 	if (spec->queues != UINT64_MAX && (!spec->queues || (spec->queues & ~all)))
 		return weir_fail(diag, -EINVAL,
-				 "queues %#llx: port %u has %u RX queues, expected a non-empty "
+				 "queues %#llx: port %s has %u RX queues, expected a non-empty "
 				 "subset of %#llx",
-				 (unsigned long long)spec->queues, spec->port, desc->rx_queues,
+				 (unsigned long long)spec->queues, desc->name, desc->rx_queues,
 				 (unsigned long long)all);
 	return 0;
 }

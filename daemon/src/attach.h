@@ -50,6 +50,7 @@ struct weir_attach_head {
 };
 
 struct weir_attach_port_desc {
+	const char *name; /* for messages; borrowed for as long as the attach object lives */
 	uint32_t rx_queues;
 	bool absent; /* nothing can be attached */
 };

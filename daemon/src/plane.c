@@ -159,6 +159,7 @@ static int attach_new(struct weir_plane *plane, struct weir_diag *diag)
 	int rc;
 
 	for (uint32_t i = 0; i < plane->port_count; i++) {
+		descs[i].name = plane->ports[i].name;
 		descs[i].rx_queues = plane->ports[i].rx_queues;
 		descs[i].absent = !plane->ports[i].present;
 	}

@@ -81,6 +81,7 @@ def test_attachment_outlives_its_maker_and_is_compare_and_swap(lab):
     assert attach(lab, b"left", None, two_id)[0] == 0
     assert attach(lab, b"left", None, two_id)[0] == -errno.ENOENT
     assert attachments(lab) == []
+    assert f"attached port=left hook=xdp priority=50 prog={one_id} " in lab.weird.log
     assert eventually(lambda: lab.ids(b.PROG_NEXT_ID) == [])
 
 

@@ -245,7 +245,7 @@ def test_a_run_without_end_is_off_at_once(start_weird):
 
 
 @pytest.mark.parametrize("entry,said", [
-    ("attach: [{port: a, hook: tc}]", "cannot attach: program pass "),
+    ("attach: [{port: a, hook: tc}]", "cannot attach: XDP program pass "),
     ("section: none", "no program in section 'none'"),
     ("program: none", "no program 'none'"),
 ])

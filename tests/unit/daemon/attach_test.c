@@ -35,8 +35,9 @@ static int setup(void **state)
 {
 	static const uint32_t types[4] = {BPF_PROG_TYPE_XDP, BPF_PROG_TYPE_XDP,
 					  BPF_PROG_TYPE_SCHED_CLS, BPF_PROG_TYPE_SOCKET_FILTER};
-	const struct weir_attach_port_desc ports[3] = {
-		{.rx_queues = 4}, {.rx_queues = 1}, {.absent = true}};
+	const struct weir_attach_port_desc ports[3] = {{.name = "wan", .rx_queues = 4},
+						       {.name = "lan", .rx_queues = 1},
+						       {.name = "lost", .absent = true}};
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	memset(held, 0, sizeof(held));
@@ -204,6 +205,25 @@ static void attach__refuses_programs_for_maps(void **state)
 	assert_int_equal(weir_attach_change(f->attach, &spec, 1, &f->progs[1], NULL), 0);
 }
 
+/* Ports, hooks and types by name, as the configuration has them. */
+static void attach__errors_say_names(void **state)
+{
+	struct fixture *f = *state;
+	struct weir_attach_spec spec = xdp(50);
+	WEIR_DIAG_ON_STACK(diag, 512);
+
+	spec.port = 2;
+	assert_int_equal(weir_attach_change(f->attach, &spec, 0, &f->progs[0], &diag), -ENODEV);
+	assert_non_null(strstr(diag.buf, "port lost is absent"));
+	spec.port = 1;
+	spec.queues = 2;
+	assert_int_equal(weir_attach_change(f->attach, &spec, 0, &f->progs[0], &diag), -EINVAL);
+	assert_non_null(strstr(diag.buf, "port lan has 1 RX queue"));
+	assert_int_equal(weir_attach_change(f->attach, &spec, 0, &f->progs[2], &diag), -EINVAL);
+	assert_non_null(strstr(diag.buf, "tc classifier"));
+	assert_non_null(strstr(diag.buf, "does not fit hook xdp"));
+}
+
 static void attach__lists_in_order(void **state)
 {
 	struct fixture *f = *state;
@@ -295,6 +315,7 @@ int main(void)
 		CASE(attach__releases_after_grace),
 		CASE(attach__refuses_what_does_not_fit),
 		CASE(attach__refuses_programs_for_maps),
+		CASE(attach__errors_say_names),
 		CASE(attach__lists_in_order),
 		CASE(budget__three_in_a_second_restore_the_previous),
 		CASE(budget__slow_overruns_stay),
