@@ -190,15 +190,15 @@ static void diff_attaches(struct differ *d, const struct weir_config_program *ol
 			diff_changed(d, WEIR_CONFIG_ATTACHMENT, path, &weir_config_attach_section,
 				     a, b);
 		else
-			add_whole(d, WEIR_CONFIG_REMOVED, WEIR_CONFIG_ATTACHMENT, WEIR_CONFIG_LIVE,
-				  path, a);
+			add_whole(d, WEIR_CONFIG_REMOVED, WEIR_CONFIG_ATTACHMENT,
+				  WEIR_CONFIG_RESTART, path, a);
 	}
 	for (size_t i = 0; new &&i < new->attach.len; i++) {
 		const struct weir_config_attach *b = &new->attach.v[i];
 
 		attach_path(path, new, b);
 		if (!attach_twin(old, b))
-			add_whole(d, WEIR_CONFIG_ADDED, WEIR_CONFIG_ATTACHMENT, WEIR_CONFIG_LIVE,
+			add_whole(d, WEIR_CONFIG_ADDED, WEIR_CONFIG_ATTACHMENT, WEIR_CONFIG_RESTART,
 				  path, b);
 	}
 }
@@ -217,7 +217,7 @@ static void diff_programs(struct differ *d, const struct weir_config *old,
 			diff_changed(d, WEIR_CONFIG_PROGRAM, path, &weir_config_program_section, a,
 				     b);
 		else
-			add_whole(d, WEIR_CONFIG_REMOVED, WEIR_CONFIG_PROGRAM, WEIR_CONFIG_LIVE,
+			add_whole(d, WEIR_CONFIG_REMOVED, WEIR_CONFIG_PROGRAM, WEIR_CONFIG_RESTART,
 				  path, a);
 		diff_attaches(d, a, b);
 	}
@@ -227,7 +227,7 @@ static void diff_programs(struct differ *d, const struct weir_config *old,
 		if (weir_config_program_find(old, b->name))
 			continue;
 		snprintf(path, sizeof(path), "programs.%s", b->name);
-		add_whole(d, WEIR_CONFIG_ADDED, WEIR_CONFIG_PROGRAM, WEIR_CONFIG_LIVE, path, b);
+		add_whole(d, WEIR_CONFIG_ADDED, WEIR_CONFIG_PROGRAM, WEIR_CONFIG_RESTART, path, b);
 		diff_attaches(d, NULL, b);
 	}
 }

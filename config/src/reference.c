@@ -36,8 +36,8 @@ static const char *effect_text(enum weir_config_effect effect)
 {
 	switch (effect) {
 	case WEIR_CONFIG_LIVE: return "at once";
-	case WEIR_CONFIG_PORT_RESTART: return "restarts the port";
-	case WEIR_CONFIG_RESTART: return "needs a restart";
+	case WEIR_CONFIG_PORT_RESTART:
+	case WEIR_CONFIG_RESTART: return "at the next start";
 	}
 	return "";
 }

@@ -164,18 +164,6 @@ static void loop_close(struct daemon *d)
 	weir_cleanup_close(&d->timer_fd);
 }
 
-/* Attachments and programs of the file are changed by clients; the file rules at the next start. */
-static bool change_is_live(const struct weir_config_change *change)
-{
-	static const char *const live[] = {"log.level", "run-budget", "idle.sleep-after",
-					   "idle.sleep", "drain"};
-
-	for (size_t i = 0; i < WEIR_ARRAY_LEN(live); i++)
-		if (!strcmp(change->path, live[i]))
-			return true;
-	return false;
-}
-
 static void reload(struct daemon *d)
 {
 	WEIR_DIAG_ON_STACK(diag, 4096);
@@ -198,7 +186,7 @@ static void reload(struct daemon *d)
 	for (size_t i = 0; i < diff->len; i++) {
 		const struct weir_config_change *c = &diff->v[i];
 
-		if (change_is_live(c)) {
+		if (c->effect == WEIR_CONFIG_LIVE) {
 			live++;
 			continue;
 		}

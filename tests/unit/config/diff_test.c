@@ -63,9 +63,10 @@ static void diff__settings(void **state)
 		"~ setting restart workers: 1 -> 3\n");
 	differs("workers: 2\n", "workers: [{cpu: 4}, {}]\n", WEIR_CONFIG_RESTART,
 		"~ setting restart workers: 2 -> 2 on cpu 4,any\n");
-	differs("drain: 0s\n", "directories: {programs: [/a, /b]}\n", WEIR_CONFIG_LIVE,
+	differs("drain: 0s\n", "directories: {programs: [/a, /b]}\n", WEIR_CONFIG_RESTART,
 		"~ setting live drain: 0ns -> 200ms\n"
-		"~ setting live directories.programs: [/etc/weir/programs, /usr/lib/weir/programs] "
+		"~ setting restart directories.programs: [/etc/weir/programs, "
+		"/usr/lib/weir/programs] "
 		"-> "
 		"[/a, /b]\n");
 }
@@ -75,8 +76,8 @@ static void diff__ports(void **state)
 	differs("ports:\n- {name: a, device: net_null0}\n- {name: b, device: net_null1}\n",
 		"ports:\n- {name: c, device: net_null1}\n"
 		"- {name: a, device: net_null0, required: false, mtu: 9000, pass: {to: c}}\n",
-		WEIR_CONFIG_PORT_RESTART,
-		"~ port live ports.a.required: true -> false\n"
+		WEIR_CONFIG_RESTART,
+		"~ port restart ports.a.required: true -> false\n"
 		"~ port port-restart ports.a.mtu: auto -> 9000\n"
 		"~ port port-restart ports.a.pass.to: (none) -> c\n"
 		"- port port-restart ports.b\n"
@@ -104,16 +105,16 @@ static void diff__programs(void **state)
 		"- {name: p, object: p2.o, maps: [{name: m, pin: /m}], "
 		"attach: [{port: a, queues: 1-3}, {port: b, hook: tc, priority: 9}]}\n",
 		ports);
-	differs(old, new, WEIR_CONFIG_LIVE,
-		"~ program live programs.p.object: p.o -> p2.o\n"
-		"~ program live programs.p.maps: [] -> [{name: m, pin: /m}]\n"
-		"~ attachment live programs.p.attach.a/xdp/50.queues: all -> 1-3\n"
-		"- attachment live programs.p.attach.b/tc/50\n"
-		"+ attachment live programs.p.attach.b/tc/9\n"
-		"- program live programs.q\n"
-		"- attachment live programs.q.attach.b/xdp/50\n"
-		"+ program live programs.r\n"
-		"+ attachment live programs.r.attach.b/xdp/50\n");
+	differs(old, new, WEIR_CONFIG_RESTART,
+		"~ program restart programs.p.object: p.o -> p2.o\n"
+		"~ program restart programs.p.maps: [] -> [{name: m, pin: /m}]\n"
+		"~ attachment restart programs.p.attach.a/xdp/50.queues: all -> 1-3\n"
+		"- attachment restart programs.p.attach.b/tc/50\n"
+		"+ attachment restart programs.p.attach.b/tc/9\n"
+		"- program restart programs.q\n"
+		"- attachment restart programs.q.attach.b/xdp/50\n"
+		"+ program restart programs.r\n"
+		"+ attachment restart programs.r.attach.b/xdp/50\n");
 }
 
 static void diff__elements(void **state)

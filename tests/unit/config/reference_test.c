@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "config_test.h"
+#include "weir/base/bits.h"
 
 #include <stdlib.h>
 
@@ -48,14 +49,14 @@ static void reference__rows(void **state)
 	static const char *const rows[] = {
 		"\n| `rx-queues` | a whole number from 1 to 64 | `1` | RX queues. A pcap port has "
 		"one a "
-		"file. | restarts the port |\n",
+		"file. | at the next start |\n",
 		"\n| `run-budget` | a duration from 10us to 1s with its unit (ns, us, ms, s) | "
 		"`1ms` | ",
 		"\n| `programs` | a path, or a list of such | `[/etc/weir/programs, "
 		"/usr/lib/weir/programs]` | ",
 		"\n| `mode` | an octal mode such as 0660 | `0660` | Permission bits of the socket. "
 		"| "
-		"needs a restart |\n",
+		"at the next start |\n",
 		"\n| `to` | the name of a port | *required* | ",
 		"\n| `hook` | xdp, tc or tap | `xdp` | ",
 		"\n| `version` | 1 | `1` | ",
@@ -98,6 +99,32 @@ static void assert_holds(const char *name, const char *part, const char *option)
 			 name, option);
 }
 
+static const char *row_of(const char *row)
+{
+	const char *at = strstr(text, row);
+
+	if (!at)
+		fail_msg("no %s", row);
+	return at;
+}
+
+/* A reload takes up five keys; nothing else says that it changes at once. */
+static void reference__at_once_is_what_a_reload_does(void **state)
+{
+	static const char *const live[] = {"\n| `level` |", "\n| `run-budget` |", "\n| `drain` |",
+					   "\n| `sleep-after` |", "\n| `sleep` |"};
+	size_t said = 0;
+
+	for (const char *at = text; (at = strstr(at, "| at once |\n")); at++)
+		said++;
+	assert_int_equal(said, WEIR_ARRAY_LEN(live));
+	for (size_t i = 0; i < WEIR_ARRAY_LEN(live); i++) {
+		const char *row = row_of(live[i]) + 1;
+
+		assert_memory_equal(strchr(row, '\n') - 11, "| at once |", 11);
+	}
+}
+
 /* The pages are the reference of this very build. */
 static void reference__is_what_the_docs_hold(void **state)
 {
@@ -127,6 +154,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reference__sections),
 		cmocka_unit_test(reference__rows),
+		cmocka_unit_test(reference__at_once_is_what_a_reload_does),
 		cmocka_unit_test(reference__is_what_the_docs_hold),
 		cmocka_unit_test(reference__write_error),
 	};

@@ -315,7 +315,8 @@ enum weir_config_subject {
 /* What it takes to make a change true, the mildest first. */
 enum weir_config_effect {
 	WEIR_CONFIG_LIVE,         /* at once, without touching a packet */
-	WEIR_CONFIG_PORT_RESTART, /* the port stops, starts or restarts; others run on */
+	WEIR_CONFIG_PORT_RESTART, /* no more than a restart of the port; weird does not do that yet
+				   */
 	WEIR_CONFIG_RESTART,      /* weird has to be restarted */
 };
 
