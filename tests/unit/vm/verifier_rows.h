@@ -76,7 +76,7 @@ ROW(map_atomic_misaligned, XDP, MISALIGNED, "misaligned", LOOKUP(1), JMP(JEQ, 0,
 ROW(map_ptr_read_arith, XDP, POINTER_ARITH, "pointer arithmetic on map_ptr prohibited", MAP(1, 0), ADDI(1, 8), OUT)
 
 ROW(helper_unknown, XDP, HELPER_UNKNOWN, "invalid func unknown#9999", CALL(9999), EXIT)
-ROW(helper_other_type, XDP, HELPER_DENIED, "cannot use helper", CALL(26), EXIT)
+ROW(helper_other_type, XDP, HELPER_DENIED, "program of this type cannot use helper bpf_skb_load_bytes#26", CALL(26), EXIT)
 ROW(helper_key_not_mem, XDP, HELPER_ARG, "R2 type=scalar expected=fp", MAP(1, 1), MOV(2, 0), CALL(1), OUT)
 ROW(helper_map_not_map, XDP, HELPER_ARG, "expected=map_ptr", MOVR(2, 10), MOV(1, 0), CALL(1), OUT)
 ROW(helper_clobbers, XDP, UNINIT_REG, "R1 !read_ok", CALL(5), MOVR(0, 1), EXIT)

@@ -59,7 +59,7 @@ static struct weir_map_ref maps[] = {
 	{.def = {BPF_MAP_TYPE_HASH, 4, 16, 3}},
 };
 
-static int verify(const struct row *row, struct weir_reject *reject)
+static int verify(const struct row *row, struct weir_diag *log, struct weir_reject *reject)
 {
 	struct weir_prog_raw raw = {
 		.type = row->type,
@@ -71,7 +71,7 @@ static int verify(const struct row *row, struct weir_reject *reject)
 	};
 	struct weir_verify_opts opts = {0};
 	struct weir_prog_ok *ok = NULL;
-	int err = weir_verify(&raw, &opts, NULL, NULL, reject, &ok);
+	int err = weir_verify(&raw, &opts, log, NULL, reject, &ok);
 
 	assert_int_equal(!err, ok != NULL);
 	weir_prog_ok_free(&ok);
@@ -84,7 +84,7 @@ static void rows__as_expected(void **state)
 
 	for (size_t i = 0; i < ROWS; i++) {
 		struct weir_reject reject = {0};
-		int err = verify(&rows[i], &reject);
+		int err = verify(&rows[i], NULL, &reject);
 
 		if (!err != (rows[i].reason == WEIR_REASON_NONE) ||
 		    (err &&
@@ -93,6 +93,31 @@ static void rows__as_expected(void **state)
 					      err ? reject.reason_id : "accepted", reject.message);
 	}
 	assert_int_equal(bad, 0);
+}
+
+/* What a packet access that is refused is told about: the access, then what was compared. */
+static void explanation__of_packet_ranges(void **state)
+{
+	static const struct {
+		const char *row, *text;
+	} cases[] = {
+		{"pkt_one_over", "\naccessed: bytes 14 to 14; known to be there: bytes 0 to 13\n"},
+		{"pkt_unchecked", "\naccessed: bytes 0 to 0; known to be there: none\n"},
+		{"pkt_negative", "\naccessed: bytes -1 to -1; known to be there: bytes 0 to 13\n"},
+	};
+
+	for (size_t i = 0; i < ROWS; i++) {
+		for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+			WEIR_DIAG_ON_STACK(log, 4096);
+			struct weir_reject reject = {0};
+
+			if (strcmp(rows[i].name, cases[k].row))
+				continue;
+			assert_int_not_equal(verify(&rows[i], &log, &reject), 0);
+			if (!strstr(log.buf, cases[k].text))
+				fail_msg("%s: %s", rows[i].name, log.buf);
+		}
+	}
 }
 
 static int kernel_map(const struct weir_map_def *def)
@@ -148,6 +173,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows__as_expected),
+		cmocka_unit_test(explanation__of_packet_ranges),
 		cmocka_unit_test(rows__as_the_kernel),
 	};
 

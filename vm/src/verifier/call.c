@@ -291,7 +291,7 @@ static int find_helper(struct weir_env *env, uint32_t id, const struct weir_help
 		if (!strncmp(name, "bpf_", 4))
 			name += 4;
 		return weir_reject(env, -EINVAL, WEIR_REASON_HELPER_DENIED,
-				   "program of this type cannot use helper %s#%u", name, id);
+				   "program of this type cannot use helper bpf_%s#%u", name, id);
 	}
 	if ((h->flags & WEIR_HELPER_GPL) && !license_is_gpl(env->raw->license))
 		return weir_reject(

@@ -139,12 +139,33 @@ static void print_bound(struct weir_diag *d, int64_t v)
 		weir_diag_printf(d, "%" PRId64, v);
 }
 
+/* Of the packet it is the access that is fixed, and what the program has checked that varies. */
+static void print_packet(struct weir_env *env)
+{
+	struct weir_diag *d = env->log;
+
+	if (env->have_hi > env->have_lo)
+		weir_diag_printf(d, "accessed: bytes %" PRId64 " to %" PRId64, env->have_lo,
+				 env->have_hi - 1);
+	else
+		weir_diag_printf(d, "accessed: no byte at offset %" PRId64, env->have_lo);
+	if (env->need_hi)
+		weir_diag_printf(d, "; known to be there: bytes 0 to %" PRId64 "\n",
+				 env->need_hi - 1);
+	else
+		weir_diag_printf(d, "; known to be there: none\n");
+}
+
 static void print_need(struct weir_env *env)
 {
 	struct weir_diag *d = env->log;
 
 	if (!env->has_need)
 		return;
+	if (env->reject.reason == WEIR_REASON_PACKET_RANGE) {
+		print_packet(env);
+		return;
+	}
 	weir_diag_printf(d, "needed: %" PRId64 " to %" PRId64 "; known: ", env->need_lo,
 			 env->need_hi);
 	print_bound(d, env->have_lo);
