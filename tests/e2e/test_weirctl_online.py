@@ -118,6 +118,15 @@ def test_an_empty_weird(ctl):
     assert "this weird has none" in ctl("prog", "attach", PROGS / "pass.bpf.o", "p0", rc=1).stderr
 
 
+def test_a_worker_without_a_cpu_of_its_own(lab):
+    worker = lab.json("status")["worker_list"][0]
+    text = lab("status").stdout
+    if worker["cpu"] is None:
+        assert "worker 0    any CPU: " in text
+    else:
+        assert worker["cpu"] >= 0 and f"worker 0    CPU {worker['cpu']}: " in text
+
+
 def test_ports(lab):
     rows = lab.json("port")
     assert [r["name"] for r in rows] == ["replay", "quiet"]

@@ -41,9 +41,10 @@ static json_t *status_json(const struct weir_status_rec *s, const struct weir_wo
 	json_object_set_new(doc, "denied", json_integer((json_int_t)s->denied));
 	for (uint32_t i = 0; i < count; i++)
 		json_array_append_new(
-			list, json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I}", "worker",
+			list, json_pack("{s:i, s:i, s:o, s:I, s:I, s:I, s:I}", "worker",
 					(int)workers[i].index, "slot", (int)workers[i].slot, "cpu",
-					workers[i].cpu == UINT32_MAX ? -1 : (int)workers[i].cpu,
+					workers[i].cpu == UINT32_MAX ? json_null()
+								     : json_integer(workers[i].cpu),
 					"loops", (json_int_t)workers[i].loops, "packets",
 					(json_int_t)workers[i].packets, "bursts",
 					(json_int_t)workers[i].bursts, "idle_sleeps",
@@ -77,11 +78,11 @@ static void status_print(const struct weir_status_rec *s, const struct weir_work
 		printf("mbufs       %" PRIu64 " of %" PRIu64 " free\n", s->mbufs_free,
 		       s->mbufs_total);
 	for (uint32_t i = 0; i < count; i++) {
-		char cpu[16] = "any";
+		char cpu[16] = "any CPU";
 
 		if (workers[i].cpu != UINT32_MAX)
-			snprintf(cpu, sizeof(cpu), "%u", workers[i].cpu);
-		printf("worker %-4u cpu %s: %" PRIu64 " packets in %" PRIu64 " bursts, %" PRIu64
+			snprintf(cpu, sizeof(cpu), "CPU %u", workers[i].cpu);
+		printf("worker %-4u %s: %" PRIu64 " packets in %" PRIu64 " bursts, %" PRIu64
 		       " sleeps\n",
 		       workers[i].index, cpu, workers[i].packets, workers[i].bursts,
 		       workers[i].idle_sleeps);
