@@ -226,3 +226,24 @@ programs:
         assert done.returncode == 1
         assert "weir.yaml:" in done.stderr and "broken.bpf.o" in done.stderr
     assert not (tmp_path / "s").exists()
+
+
+def test_devmap_takes_ports_only(lab):
+    """As Linux: EINVAL for an interface that is not there, behind the map's own errors."""
+    devmap = lab.map_create(14, 4, 4, 2)
+    there = port_ifindex(lab, b"right")
+
+    def update(key, ifindex, flags=0):
+        try:
+            lab.update(devmap, struct.pack("<I", key), struct.pack("<I", ifindex), flags)
+        except OSError as e:
+            return e.errno
+        return 0
+
+    assert update(0, there) == 0
+    assert update(0, there + 999) == errno.EINVAL
+    assert update(0, 0xffffffff) == errno.EINVAL
+    assert update(9, there + 999) == errno.E2BIG
+    assert update(0, there + 999, 1) == errno.EEXIST
+    assert update(1, 1) == 0
+    assert update(0, 0) == 0

@@ -424,6 +424,7 @@ def test_prog_arrays_and_devmaps(lab):
     lab("prog", "attach", PROGS / "redirect_map.bpf.o", "quiet")
     ifindex = lab.json("port", "show", "quiet")[0]["ifindex"]
     lab("map", "update", "ports", 0, ifindex)
+    assert "no port has" in lab("map", "update", "ports", 0, ifindex + 999, rc=1).stderr
     assert lab.json("map", "dump", "ports") == [{"key": 0, "value": ifindex}]
     assert lab("map", "dump", "ports").stdout == f"0 => {ifindex}\n"
     assert lab.json("prog", "replace", "quiet", PROGS / "redirect_map.bpf.o")["maps"] == [

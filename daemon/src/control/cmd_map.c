@@ -308,6 +308,27 @@ static int prog_array_update(struct request *rq, struct map_obj *m, const void *
 	return err ? err : weir_prog_array_set(m, index, (struct prog_obj *)obj);
 }
 
+/*
+ * A target that no port has is refused as Linux refuses a device that does not exist. Where the
+ * map itself refuses the update, its errno goes first; 1 is the virtual test port.
+ */
+static int devmap_target_check(struct request *rq, const struct weir_map *map, const void *key,
+			       const void *value, uint64_t flags)
+{
+	struct weir_control *c = rq->conn->control;
+	uint32_t index, ifindex, port;
+
+	if (map->def.type != BPF_MAP_TYPE_DEVMAP || (flags != BPF_ANY && flags != BPF_EXIST))
+		return 0;
+	memcpy(&index, key, sizeof(index));
+	memcpy(&ifindex, value, sizeof(ifindex));
+	if (index >= map->def.max_entries || ifindex <= 1 ||
+	    (c->plane && !weir_plane_port_by_ifindex(c->plane, ifindex, &port)))
+		return 0;
+	return weir_fail(&rq->diag, -EINVAL, "map %u: no port has the interface index %u", map->id,
+			 ifindex);
+}
+
 int weir_cmd_map_update(struct request *rq)
 {
 	const union bpf_attr *a = &rq->attr.bpf;
@@ -330,7 +351,8 @@ int weir_cmd_map_update(struct request *rq)
 		return prog_array_update(rq, m, key, value, a->flags);
 	if (m->map->is_per_cpu && m->map->slots > rq->conn->control->possible_cpus)
 		return update_expand(rq, m->map, key, value, a->flags);
-	return m->map->ops->ctl_update(m->map, key, value, a->flags, -1);
+	err = devmap_target_check(rq, m->map, key, value, a->flags);
+	return err ? err : m->map->ops->ctl_update(m->map, key, value, a->flags, -1);
 }
 
 int weir_cmd_map_delete(struct request *rq)
@@ -440,7 +462,8 @@ int weir_cmd_slot_update(struct request *rq)
 	if (!value || rq->in.s[WEIR_SEC_VALUE].bytes != want)
 		return weir_fail(&rq->diag, -EINVAL, "map %u: value: expected %zu bytes, found %u",
 				 m->map->id, want, rq->in.s[WEIR_SEC_VALUE].bytes);
-	return m->map->ops->ctl_update(m->map, key, value, e->flags, e->cpu);
+	err = devmap_target_check(rq, m->map, key, value, e->flags);
+	return err ? err : m->map->ops->ctl_update(m->map, key, value, e->flags, e->cpu);
 }
 
 /*
