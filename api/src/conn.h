@@ -33,7 +33,7 @@ struct weir_conn {
 	uint32_t slot_of_fd_cap;
 	struct weir_buf in;
 	struct weir_buf body;   /* of the request being built; callers reset it */
-	char error[512];      /* weird's text on the last bpf(2) call that failed */
+	char error[512];        /* weird's text on the last bpf(2) call that failed */
 	struct weir_conn *next; /* list of the process's connections */
 };
 

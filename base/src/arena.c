@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define ARENA_CHUNK_BYTES ((size_t)64 << 10)
-#define ARENA_ALIGN	  ((size_t)16)
+#define ARENA_ALIGN       ((size_t)16)
 
 struct arena_chunk {
 	struct arena_chunk *next;

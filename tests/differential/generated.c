@@ -367,8 +367,8 @@ int main(int argc, char **argv)
 		return show(strtoull(argv[1], NULL, 0));
 	printf("1..2\n");
 	failures = run_seeds(first, programs);
-	few_refused = !linux_too || only_linux * 1000 <= (accepted_both + only_linux) *
-							 MAX_PER_MILLE_REFUSED;
+	few_refused = !linux_too ||
+		      only_linux * 1000 <= (accepted_both + only_linux) * MAX_PER_MILLE_REFUSED;
 	print_causes("only Linux accepts", &weir_causes);
 	print_causes("only weir accepts; Linux", &linux_causes);
 	printf("# %llu programs: %llu accepted by both, %llu refused by both, %llu only by weir, "

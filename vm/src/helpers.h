@@ -23,5 +23,4 @@
 WEIR_HELPER_FUNC(weir_hf_redirect_xdp);
 WEIR_HELPER_FUNC(weir_hf_redirect_skb);
 
-
 #endif

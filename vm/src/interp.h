@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "weir/vm/alu.h"
 #include "weir/base/bits.h"
+#include "weir/vm/alu.h"
 #include "weir/vm/exec.h"
 #include "weir/vm/interp_checked.h"
 #include "weir/vm/isa.h"

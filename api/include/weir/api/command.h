@@ -32,8 +32,8 @@ struct weir_payload {
 };
 
 struct weir_field {
-	uint16_t off;   /* in attr */
-	uint16_t bytes; /* 0 ends the list */
+	uint16_t off;      /* in attr */
+	uint16_t bytes;    /* 0 ends the list */
 	uint16_t optional; /* descriptors: 0 means none */
 };
 

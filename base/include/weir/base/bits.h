@@ -9,22 +9,22 @@
 #include <string.h>
 
 #define WEIR_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define WEIR_CACHE_LINE	  64
-#define weir_likely(x)	  __builtin_expect(!!(x), 1)
+#define WEIR_CACHE_LINE   64
+#define weir_likely(x)    __builtin_expect(!!(x), 1)
 #define weir_unlikely(x)  __builtin_expect(!!(x), 0)
-#define weir_min(a, b)                                                                             \
-	({                                                                                         \
-		__typeof__(a) min_a_ = (a);                                                        \
-		__typeof__(b) min_b_ = (b);                                                        \
-		min_a_ < min_b_ ? min_a_ : min_b_;                                                 \
+#define weir_min(a, b)                             \
+	({                                         \
+		__typeof__(a) min_a_ = (a);        \
+		__typeof__(b) min_b_ = (b);        \
+		min_a_ < min_b_ ? min_a_ : min_b_; \
 	})
-#define weir_max(a, b)                                                                             \
-	({                                                                                         \
-		__typeof__(a) max_a_ = (a);                                                        \
-		__typeof__(b) max_b_ = (b);                                                        \
-		max_a_ > max_b_ ? max_a_ : max_b_;                                                 \
+#define weir_max(a, b)                             \
+	({                                         \
+		__typeof__(a) max_a_ = (a);        \
+		__typeof__(b) max_b_ = (b);        \
+		max_a_ > max_b_ ? max_a_ : max_b_; \
 	})
-#define weir_container_of(ptr, type, member)                                                       \
+#define weir_container_of(ptr, type, member) \
 	((type *)((char *)(1 ? (ptr) : &((type *)0)->member) - offsetof(type, member)))
 
 /* Rounds x up to a multiple of the power of two `align`; wraps for x near UINT64_MAX. */
@@ -49,16 +49,16 @@ static inline uint64_t weir_pow2_roundup(uint64_t x)
 }
 
 /* Loads and stores that tolerate any alignment, in host byte order. */
-#define WEIR_DEFINE_UNALIGNED(bits)                                                                \
-	static inline uint##bits##_t weir_load_u##bits(const void *p)                              \
-	{                                                                                          \
-		uint##bits##_t v;                                                                  \
-		memcpy(&v, p, sizeof(v));                                                          \
-		return v;                                                                          \
-	}                                                                                          \
-	static inline void weir_store_u##bits(void *p, uint##bits##_t v)                           \
-	{                                                                                          \
-		memcpy(p, &v, sizeof(v));                                                          \
+#define WEIR_DEFINE_UNALIGNED(bits)                                      \
+	static inline uint##bits##_t weir_load_u##bits(const void *p)    \
+	{                                                                \
+		uint##bits##_t v;                                        \
+		memcpy(&v, p, sizeof(v));                                \
+		return v;                                                \
+	}                                                                \
+	static inline void weir_store_u##bits(void *p, uint##bits##_t v) \
+	{                                                                \
+		memcpy(p, &v, sizeof(v));                                \
 	}
 WEIR_DEFINE_UNALIGNED(16)
 WEIR_DEFINE_UNALIGNED(32)

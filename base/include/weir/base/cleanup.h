@@ -28,21 +28,21 @@ static inline void weir_cleanup_fclose(FILE **f)
 }
 
 #define weir_cleanup(fn) __attribute__((cleanup(fn)))
-#define weir_autofree	 weir_cleanup(weir_cleanup_free)
-#define weir_autoclose	 weir_cleanup(weir_cleanup_close)
-#define weir_autofclose	 weir_cleanup(weir_cleanup_fclose)
+#define weir_autofree    weir_cleanup(weir_cleanup_free)
+#define weir_autoclose   weir_cleanup(weir_cleanup_close)
+#define weir_autofclose  weir_cleanup(weir_cleanup_fclose)
 
-#define weir_take(p)                                                                               \
-	({                                                                                         \
-		__typeof__(p) take_ = (p);                                                         \
-		(p) = NULL;                                                                        \
-		take_;                                                                             \
+#define weir_take(p)                       \
+	({                                 \
+		__typeof__(p) take_ = (p); \
+		(p) = NULL;                \
+		take_;                     \
 	})
-#define weir_take_fd(fd)                                                                           \
-	({                                                                                         \
-		int take_ = (fd);                                                                  \
-		(fd) = -1;                                                                         \
-		take_;                                                                             \
+#define weir_take_fd(fd)          \
+	({                        \
+		int take_ = (fd); \
+		(fd) = -1;        \
+		take_;            \
 	})
 
 #endif

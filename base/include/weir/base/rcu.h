@@ -15,8 +15,8 @@
 struct weir_rcu;
 
 struct weir_rcu_ops {
-	void (*online)(struct weir_rcu *rcu, uint32_t slot);	/* reader thread of the slot */
-	void (*offline)(struct weir_rcu *rcu, uint32_t slot);	/* reader thread of the slot */
+	void (*online)(struct weir_rcu *rcu, uint32_t slot);    /* reader thread of the slot */
+	void (*offline)(struct weir_rcu *rcu, uint32_t slot);   /* reader thread of the slot */
 	void (*quiescent)(struct weir_rcu *rcu, uint32_t slot); /* reader thread of the slot */
 	/* Control threads: calls fn(arg) once every reader has passed a quiescent state. */
 	int (*retire)(struct weir_rcu *rcu, void (*fn)(void *arg), void *arg);

@@ -7,9 +7,9 @@
 #include "weir/vm/map.h"
 
 struct weir_maps_env {
-	uint32_t slots;		 /* per-CPU values an element: max(possible CPUs, workers + 1) */
-	struct weir_rcu *rcu;	 /* borrowed */
-	bool fixed_seed;	 /* offline determinism: hash seeds are 0 */
+	uint32_t slots;       /* per-CPU values an element: max(possible CPUs, workers + 1) */
+	struct weir_rcu *rcu; /* borrowed */
+	bool fixed_seed;      /* offline determinism: hash seeds are 0 */
 };
 
 /* Linux's checks of a definition for its type, without making anything. 0 or Linux's -errno. */

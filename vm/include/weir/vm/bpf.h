@@ -31,12 +31,12 @@
 #define BPF_F_TEST_REG_INVARIANTS (1U << 7)
 #endif
 
-#define WEIR_MAX_REGS	    11	/* R0..R10 */
-#define WEIR_STACK_BYTES    512 /* of a program, and of a chain of calls */
-#define WEIR_MAX_FRAMES	    8
-#define WEIR_MAX_TAIL_CALLS 33
-#define WEIR_MAX_INSNS	    1000000 /* of a program, and processed by the verifier */
+#define WEIR_MAX_REGS         11  /* R0..R10 */
+#define WEIR_STACK_BYTES      512 /* of a program, and of a chain of calls */
+#define WEIR_MAX_FRAMES       8
+#define WEIR_MAX_TAIL_CALLS   33
+#define WEIR_MAX_INSNS        1000000 /* of a program, and processed by the verifier */
 #define WEIR_MAX_INSNS_UNPRIV 4096
-#define WEIR_MAX_LOOPS	    (8 * 1024 * 1024) /* bpf_loop's nr_loops, Linux's BPF_MAX_LOOPS */
+#define WEIR_MAX_LOOPS        (8 * 1024 * 1024) /* bpf_loop's nr_loops, Linux's BPF_MAX_LOOPS */
 
 #endif

@@ -33,7 +33,8 @@ static inline uint32_t weir_btf_kind(const struct btf_type *t)
 	return BTF_INFO_KIND(t->info);
 }
 /* Skips typedef, const, volatile, restrict, type tags. *id follows if not NULL. */
-const struct btf_type *weir_btf_skip_mods(const struct weir_btf *btf, uint32_t id, uint32_t *out_id);
+const struct btf_type *weir_btf_skip_mods(const struct weir_btf *btf, uint32_t id,
+					  uint32_t *out_id);
 /* Size in bytes of a type, arrays and modifiers resolved; -EINVAL (void, func, forward). */
 int64_t weir_btf_size(const struct weir_btf *btf, uint32_t id);
 /* First type of that kind and name; 0 if none. */

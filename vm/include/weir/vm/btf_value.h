@@ -27,12 +27,12 @@ enum weir_btf_event_kind {
 	WEIR_BTF_SIGNED,
 	WEIR_BTF_UNSIGNED,
 	WEIR_BTF_POINTER, /* v.u64 */
-	WEIR_BTF_BOOL,	  /* v.u64, 0 or 1 */
+	WEIR_BTF_BOOL,    /* v.u64, 0 or 1 */
 	WEIR_BTF_FLOAT,
-	WEIR_BTF_ENUM,	 /* text, or NULL if no name has the value; v.i64 */
-	WEIR_BTF_STRING, /* char array up to its first zero byte; text, printable */
+	WEIR_BTF_ENUM,    /* text, or NULL if no name has the value; v.i64 */
+	WEIR_BTF_STRING,  /* char array up to its first zero byte; text, printable */
 	WEIR_BTF_ADDRESS, /* __be32, struct in_addr, in6_addr: text */
-	WEIR_BTF_HEX,	 /* 128-bit integers: text, "0x…" */
+	WEIR_BTF_HEX,     /* 128-bit integers: text, "0x…" */
 };
 
 struct weir_btf_event {

@@ -44,8 +44,8 @@ struct weir_map_ops {
 	const char *name; /* Linux's, e.g. "percpu_hash" */
 	/* Program side. prog_lookup returns the value's address or NULL; 0 or -errno else. */
 	void *(*prog_lookup)(struct weir_map *map, const void *key, struct weir_exec *exec);
-	int (*prog_update)(struct weir_map *map, const void *key, const void *value,
-			   uint64_t flags, struct weir_exec *exec);
+	int (*prog_update)(struct weir_map *map, const void *key, const void *value, uint64_t flags,
+			   struct weir_exec *exec);
 	int (*prog_delete)(struct weir_map *map, const void *key, struct weir_exec *exec);
 	/*
 	 * Control side: 0 or Linux's -errno. Per-CPU maps transfer weir_map_value_bytes(): each
@@ -85,16 +85,16 @@ struct weir_map_ops {
  */
 struct weir_map {
 	const struct weir_map_ops *ops;
-	struct weir_map_def def;	     /* (jit) max_entries */
+	struct weir_map_def def;             /* (jit) max_entries */
 	const struct weir_code **tail_slots; /* (jit) prog arrays: one per index; atomic */
 	uint8_t *values; /* arrays: element i of slot 0 is values + i * stride_bytes; else NULL */
-	uint32_t stride_bytes;	/* arrays: value_size rounded up to 8 */
-	uint32_t slots;		/* per-CPU maps: how many values an element has; else 1 */
-	uint64_t slot_bytes;	/* per-CPU arrays: distance between two slots' values */
-	int memfd;		/* region; -1 if none */
-	uint64_t region_bytes;	/* memory charged to the map */
-	uint32_t id;		/* set by the registry; 0 offline */
-	bool frozen;		/* written by ctl_freeze, control thread; read atomically */
+	uint32_t stride_bytes; /* arrays: value_size rounded up to 8 */
+	uint32_t slots;        /* per-CPU maps: how many values an element has; else 1 */
+	uint64_t slot_bytes;   /* per-CPU arrays: distance between two slots' values */
+	int memfd;             /* region; -1 if none */
+	uint64_t region_bytes; /* memory charged to the map */
+	uint32_t id;           /* set by the registry; 0 offline */
+	bool frozen;           /* written by ctl_freeze, control thread; read atomically */
 	bool is_per_cpu;
 	const struct weir_btf *btf; /* borrowed from the registry; may be NULL */
 };

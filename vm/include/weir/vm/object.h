@@ -29,23 +29,23 @@ struct weir_plan_slot {
 };
 
 struct weir_plan_map {
-	const char *name;	 /* the variable's, or of global data the section's (".rodata") */
+	const char *name;        /* the variable's, or of global data the section's (".rodata") */
 	struct weir_map_def def; /* def.name: Linux's truncated name */
 	enum weir_pin_kind pin;
 	/* Global data: initial contents of element 0, def.value_size bytes; NULL: zeros (.bss). */
 	const void *data;
 	bool is_global_data; /* .rodata/.data/.bss and their named kin */
-	bool freeze;	     /* .rodata: FREEZE after setting data */
+	bool freeze;         /* .rodata: FREEZE after setting data */
 	const struct weir_plan_slot *slots;
 	uint32_t slot_count;
 	int32_t inner_map; /* maps of maps: template, index in maps[], before this one; -1 */
 };
 
 struct weir_plan_prog {
-	const char *name;    /* the C function */
-	const char *section; /* "xdp", "classifier/ingress"; without a leading '?' */
+	const char *name;         /* the C function */
+	const char *section;      /* "xdp", "classifier/ingress"; without a leading '?' */
 	struct weir_prog_raw raw; /* type 0: the section is none that libbpf knows */
-	bool autoload; /* false for sections with a leading '?' */
+	bool autoload;            /* false for sections with a leading '?' */
 };
 
 struct weir_plan {
@@ -100,7 +100,8 @@ struct weir_plan_sink {
 };
 
 struct weir_plan_apply_opts {
-	const char *program; /* only this one (and what prog arrays name); NULL: all autoload ones */
+	const char
+		*program; /* only this one (and what prog arrays name); NULL: all autoload ones */
 };
 
 /* Every map of the plan is created, used or not, as libbpf does. 0 or the first error of a step. */

@@ -51,16 +51,16 @@ struct weir_func_info {
  * imm = index into maps[]; a loader translates descriptors and symbols to that form.
  */
 struct weir_prog_raw {
-	uint32_t type;		       /* enum bpf_prog_type */
+	uint32_t type;                 /* enum bpf_prog_type */
 	uint32_t expected_attach_type; /* enum bpf_attach_type */
-	uint32_t flags;		       /* BPF_F_* of PROG_LOAD */
+	uint32_t flags;                /* BPF_F_* of PROG_LOAD */
 	char name[BPF_OBJ_NAME_LEN];
 	char license[64];
 	struct bpf_insn *insns; /* owns */
 	uint32_t insn_count;
 	struct weir_map_ref *maps; /* owns the array */
 	uint32_t map_count;
-	const struct weir_btf *btf; /* borrows; NULL if none */
+	const struct weir_btf *btf;   /* borrows; NULL if none */
 	struct weir_func_info *funcs; /* owns; sorted by insn_idx */
 	uint32_t func_count;
 	struct weir_line_info *lines; /* owns; sorted by insn_idx */
@@ -86,20 +86,20 @@ enum weir_branch {
 };
 
 struct weir_insn_aux {
-	bool seen;	   /* reached on some path; unreached ones are dead code */
-	bool loop_back;	   /* jump to an instruction at or before it: budget is checked here */
-	uint8_t mem;	   /* enum weir_mem_kind */
-	uint8_t branch;	   /* enum weir_branch, conditional jumps */
+	bool seen;         /* reached on some path; unreached ones are dead code */
+	bool loop_back;    /* jump to an instruction at or before it: budget is checked here */
+	uint8_t mem;       /* enum weir_mem_kind */
+	uint8_t branch;    /* enum weir_branch, conditional jumps */
 	int32_t map_idx;   /* helper calls: the one map of all paths (maps[] index), else -1 */
 	bool key_is_const; /* map look-ups: the key is key_u32 on all paths, and in range */
 	uint32_t key_u32;
 	int32_t callback_subprog; /* bpf_loop: the one callback of all paths, else -1 */
-	uint32_t func_subprog;	  /* LD_IMM64 of a function: its subprog */
+	uint32_t func_subprog;    /* LD_IMM64 of a function: its subprog */
 };
 
 struct weir_subprog {
-	uint32_t start;		/* insn index; ends where the next starts */
-	uint32_t stack_bytes;	/* deepest stack use, rounded up to 8 */
+	uint32_t start;       /* insn index; ends where the next starts */
+	uint32_t stack_bytes; /* deepest stack use, rounded up to 8 */
 	bool has_tail_call;
 	bool has_ld_abs;
 	bool is_callback;
@@ -118,14 +118,14 @@ struct weir_verify_stats {
 };
 
 struct weir_prog_ok {
-	struct weir_prog_raw raw; /* the ok's own copy (same borrows) */
+	struct weir_prog_raw raw;  /* the ok's own copy (same borrows) */
 	struct weir_insn_aux *aux; /* raw.insn_count of them */
 	struct weir_subprog *subprogs;
 	uint32_t subprog_count;
 	struct weir_verify_stats stats;
 	bool changes_pkt_data; /* some helper moves packet pointers */
 	bool uses_tail_call;
-	bool has_loops;	 /* some seen instruction has loop_back, or bpf_loop is called */
+	bool has_loops;  /* some seen instruction has loop_back, or bpf_loop is called */
 	bool dst_needed; /* reads packet data or meta */
 };
 
@@ -153,7 +153,7 @@ void weir_prog_ok_free(struct weir_prog_ok **ok);
  * Abort: every frame of the run is left, the entry returns 0 and exec->abort_cause tells why.
  */
 #define WEIR_OP_TAIL_CALL (BPF_JMP | 0xf0)
-#define WEIR_OP_BUDGET	  (BPF_JMP32 | 0xf0)
+#define WEIR_OP_BUDGET    (BPF_JMP32 | 0xf0)
 
 typedef uint64_t (*weir_helper_fn)(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5,
 				   struct weir_exec *exec);
@@ -180,12 +180,14 @@ struct weir_prog_low {
 	uint32_t call_count;
 	struct weir_map **maps; /* borrowed instances; owner keeps them while low lives */
 	uint32_t map_count;
-	bool needs_run_state; /* has BUDGET or TAIL_CALL: the main entry sets up exec's run fields */
+	bool needs_run_state; /* has BUDGET or TAIL_CALL: the main entry sets up exec's run fields
+			       */
 };
 
 void weir_prog_low_free(struct weir_prog_low **low);
 
-/* The function type of runnable code; low is what the interpreter runs, ignored by compiled code. */
+/* The function type of runnable code; low is what the interpreter runs, ignored by compiled code.
+ */
 typedef uint64_t (*weir_entry_fn)(void *ctx, struct weir_exec *exec,
 				  const struct weir_prog_low *low);
 
@@ -193,7 +195,7 @@ struct weir_code {
 	weir_entry_fn entry;
 	const void *tail_entry; /* compiled code: where tail calls land; NULL: interpreter */
 	const struct weir_prog_low *low; /* borrowed */
-	const void *image;		 /* compiled: machine code, readable */
+	const void *image;               /* compiled: machine code, readable */
 	size_t image_bytes;
 	void (*release)(struct weir_code *code); /* frees it; called by weir_code_free */
 };
