@@ -64,15 +64,15 @@ cases() { # NAME SECONDS STATUS RERUN JUNIT…
 	report "$name" "$seconds" "$p" "$f" "$s" "$rerun"
 }
 
-setup() { # DIR CC MESON-OPTION…
-	local dir=$1 cc=$2
-	shift 2
+setup() { # DIR CC TARGET MESON-OPTION…
+	local dir=$1 cc=$2 target=$3
+	shift 3
 	if [ -f "$dir/build.ninja" ]; then
 		meson configure "$dir" "$@" || return 1
 	else
 		CC=$cc meson setup "$dir" "$@" || return 1
 	fi
-	ninja -C "$dir"
+	ninja -C "$dir" "$target"
 }
 
 wanted() { [ -z "$only" ] || [ "$only" = "$1" ]; }
@@ -120,7 +120,7 @@ if wanted lint; then
 	step shellcheck "" tools/lint-shell.sh
 fi
 wanted build-gcc || wanted unit || wanted e2e || wanted products || wanted sanitizer &&
-	{ step build-gcc "tools/check.sh --only build-gcc" setup build gcc -Dwerror=true || exit 1; }
+	{ step build-gcc "tools/check.sh --only build-gcc" setup build gcc all -Dwerror=true || exit 1; }
 wanted products && step products "" tests/check-products.sh build
 if [ $quick -eq 0 ]; then
 	wanted unit && meson_suites unit build --no-suite e2e
@@ -132,10 +132,10 @@ else
 fi
 if [ $quick -eq 0 ]; then
 	wanted build-clang && step build-clang "tools/check.sh --only build-clang" \
-		setup build-clang clang-19 -Dwerror=true
+		setup build-clang clang-19 all -Dwerror=true
 	if wanted sanitizer; then
 		export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1
-		if step build-asan "tools/check.sh --only sanitizer" setup build-asan gcc \
+		if step build-asan "tools/check.sh --only sanitizer" setup build-asan gcc all \
 			-Db_sanitize=address,undefined -Db_lundef=false; then
 			meson_suites sanitizer build-asan --no-suite e2e --no-suite bench-smoke \
 				--timeout-multiplier 8
@@ -147,7 +147,7 @@ if [ $quick -eq 0 ]; then
 		unset ASAN_OPTIONS UBSAN_OPTIONS
 	fi
 	if wanted fuzz; then
-		step build-fuzz "tools/check.sh --only fuzz" setup build-fuzz clang-19 -Dfuzz=true -Dtests=true \
+		step build-fuzz "tools/check.sh --only fuzz" setup build-fuzz clang-19 fuzzers -Dfuzz=true -Dtests=true \
 			-Db_sanitize=address,undefined -Db_lundef=false &&
 			fuzz_all
 	fi
