@@ -9,6 +9,8 @@
 
 #include "env.h"
 
+#define LINUX_ENOTSUPP 524 /* not in errno.h; Linux returns it for arrays of several elements */
+
 struct call {
 	const struct weir_helper *helper;
 	int32_t map_idx; /* of the CONST_MAP_PTR argument; -1 */
@@ -253,9 +255,6 @@ static int check_map_compat(struct weir_env *env, const struct call *call)
 		return weir_reject(env, -EINVAL, WEIR_REASON_HELPER_MAP,
 				   "cannot pass map_type %u into func %s#%u", def->type,
 				   call->helper->name + 4, call->helper->id);
-	if (call->helper->id == BPF_FUNC_map_lookup_elem && (def->flags & BPF_F_WRONLY_PROG))
-		return weir_reject(env, -EACCES, WEIR_REASON_READ_DENIED,
-				   "read into map forbidden");
 	if ((call->helper->id == BPF_FUNC_map_update_elem ||
 	     call->helper->id == BPF_FUNC_map_delete_elem) &&
 	    (def->flags & BPF_F_RDONLY_PROG))
@@ -518,12 +517,16 @@ static int ld_map(struct weir_env *env, const struct bpf_insn *insn, struct weir
 				   env->raw->map_count);
 	def = &env->raw->maps[idx].def;
 	if (insn->src_reg == BPF_PSEUDO_MAP_IDX) {
+		if (off)
+			return weir_reject(env, -EINVAL, WEIR_REASON_INSN_INVALID,
+					   "unrecognized bpf_ld_imm64 insn");
 		weir_vreg_set_ptr(dst, WEIR_V_MAP_PTR);
 		dst->map_idx = idx;
 		return 0;
 	}
 	if (def->type != BPF_MAP_TYPE_ARRAY || def->max_entries != 1)
-		return weir_reject(env, -EINVAL, WEIR_REASON_MAP_ACCESS,
+		return weir_reject(env, def->type == BPF_MAP_TYPE_ARRAY ? -LINUX_ENOTSUPP : -EINVAL,
+				   WEIR_REASON_MAP_ACCESS,
 				   "no direct value access support for this map type");
 	if (off >= def->value_size)
 		return weir_reject(env, -EINVAL, WEIR_REASON_MAP_VALUE_RANGE,

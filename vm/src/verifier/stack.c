@@ -41,6 +41,8 @@ int weir_stack_check_bounds(struct weir_env *env, const struct weir_vreg *ptr, u
 	bool fixed = weir_scalar_is_const(&ptr->v);
 	struct weir_vsub *sub = &env->subs[frame->subprog];
 	const char *how = access == WEIR_WRITE ? " write to" : " read from";
+	/* Linux's code for an access that starts inside and runs out at the top. */
+	int err = lo >= -WEIR_STACK_BYTES && lo < 0 && bytes >= 0 ? -EINVAL : -EACCES;
 
 	if (!fixed && (ptr->v.smax >= WEIR_MAX_VAR_OFF || ptr->v.smin <= -WEIR_MAX_VAR_OFF))
 		return weir_reject(env, -EACCES, WEIR_REASON_STACK_POINTER_LOST,
@@ -48,10 +50,10 @@ int weir_stack_check_bounds(struct weir_env *env, const struct weir_vreg *ptr, u
 	if (bytes < 0 || lo < -WEIR_STACK_BYTES || hi > 0) {
 		weir_reject_note(env, ptr_regno, -WEIR_STACK_BYTES, -1, lo, hi - 1);
 		if (fixed)
-			return weir_reject(env, -EACCES, WEIR_REASON_STACK_RANGE,
+			return weir_reject(env, err, WEIR_REASON_STACK_RANGE,
 					   "invalid%s stack R%u off=%" PRId64 " size=%" PRId64, how,
 					   ptr_regno, lo, bytes);
-		return weir_reject(env, -EACCES, WEIR_REASON_STACK_RANGE,
+		return weir_reject(env, err, WEIR_REASON_STACK_RANGE,
 				   "invalid variable-offset%s stack R%u off=%" PRId64
 				   " size=%" PRId64,
 				   how, ptr_regno, lo, bytes);
