@@ -352,6 +352,72 @@ static bool fuse_lea(struct fuser *f, uint32_t at)
 	return true;
 }
 
+/* --- copies: load r, [p + i]; store [p + j], r, and the same for the bytes beside them */
+
+/* The instruction before `at`, with nothing in between and no jump to `at`. */
+static uint32_t just_before(const struct fuser *f, uint32_t at)
+{
+	while (at && !f->insns[at].is_target) {
+		if (f->insns[--at].op != JIT_NOP)
+			return at;
+	}
+	return NOT_FOUND;
+}
+
+/*
+ * Two copies within what one register addresses: the second load must not see the first store, and
+ * neither may the wide one. The second load overwrites the first one's register, so only what is
+ * behind the second store could need it.
+ */
+static bool fuse_copies(struct fuser *f, uint32_t at, uint8_t load, unsigned int bytes)
+{
+	struct jit_insn *store = &f->insns[at];
+	uint32_t l2 = just_before(f, at), s1, l1;
+	const struct jit_insn *load1, *store1;
+	struct jit_insn *load2;
+	int64_t from, to, step;
+
+	s1 = l2 == NOT_FOUND ? l2 : just_before(f, l2);
+	l1 = s1 == NOT_FOUND ? s1 : just_before(f, s1);
+	if (l1 == NOT_FOUND)
+		return false;
+	load1 = &f->insns[l1];
+	store1 = &f->insns[s1];
+	load2 = &f->insns[l2];
+	if (load1->op != load || load2->op != load || store1->op != store->op ||
+	    store->src == store->dst || f->live_after[at] & bit(store->src) ||
+	    store1->src != store->src || load1->dst != store->src || load2->dst != store->src ||
+	    store1->dst != store->dst || load1->src != store->dst || load2->src != store->dst)
+		return false;
+	step = (int64_t)load2->off - load1->off;
+	if ((step != bytes && step != -(int64_t)bytes) || (int64_t)store->off - store1->off != step)
+		return false;
+	from = step > 0 ? load1->off : load2->off;
+	to = step > 0 ? store1->off : store->off;
+	if (from < to + 2 * (int64_t)bytes && to < from + 2 * (int64_t)bytes)
+		return false;
+	load2->op++; /* the tables have the sizes in order */
+	load2->off = (int32_t)from;
+	store->op++;
+	store->off = (int32_t)to;
+	remove_insn(f, l1);
+	remove_insn(f, s1);
+	return true;
+}
+
+_Static_assert(WEIR_OPI_LDX_B + 3 == WEIR_OPI_LDX_DW && WEIR_OPI_LDX_B + 2 == WEIR_OPI_LDX_W &&
+		       WEIR_OPI_STX_B + 3 == WEIR_OPI_STX_DW &&
+		       WEIR_OPI_STX_B + 2 == WEIR_OPI_STX_W,
+	       "sizes are in order");
+
+static void fuse_all_copies(struct fuser *f, uint32_t at)
+{
+	unsigned int size = f->insns[at].op - (unsigned int)WEIR_OPI_STX_B;
+
+	while (size < 3 && fuse_copies(f, at, (uint8_t)(WEIR_OPI_LDX_B + size), 1U << size))
+		size++;
+}
+
 static void fuse_at(struct fuser *f, uint32_t at)
 {
 	switch (f->insns[at].op) {
@@ -364,6 +430,9 @@ static void fuse_at(struct fuser *f, uint32_t at)
 		if (!fuse_rotate(f, at) && !fuse_loads(f, at))
 			fuse_lea(f, at);
 		break;
+	case WEIR_OPI_STX_B:
+	case WEIR_OPI_STX_H:
+	case WEIR_OPI_STX_W: fuse_all_copies(f, at); break;
 	case WEIR_OPI_ADD32_X:
 	case WEIR_OPI_XOR32_X:
 	case WEIR_OPI_XOR64_X: fuse_rotate(f, at); break;

@@ -167,6 +167,56 @@ static void zero_extension__once(void **state)
 	drop(&o);
 }
 
+static void copies__bytes_become_a_word(void **state)
+{
+	struct optimised o;
+
+	OPTIMISE(&o, LDX(BPF_B, 2, 1, 2), STX(BPF_B, 1, 2, 8), LDX(BPF_B, 2, 1, 3),
+		 STX(BPF_B, 1, 2, 9), LDX(BPF_B, 2, 1, 0), STX(BPF_B, 1, 2, 6), LDX(BPF_B, 2, 1, 1),
+		 STX(BPF_B, 1, 2, 7), MOV(0, 0), EXIT());
+	assert_int_equal(left(&o), 4);
+	assert_int_equal(only(&o, WEIR_OPI_LDX_W)->off, 0);
+	assert_int_equal(only(&o, WEIR_OPI_STX_W)->off, 6);
+	drop(&o);
+}
+
+#define COPY_TWO(o, to, ...)                                                                    \
+	OPTIMISE(o, LDX(BPF_B, 2, 1, 0), STX(BPF_B, 1, 2, to), __VA_ARGS__ LDX(BPF_B, 2, 1, 1), \
+		 STX(BPF_B, 1, 2, (to) + 1), MOV(0, 0), EXIT())
+
+static void copies__only_what_is_certain(void **state)
+{
+	struct optimised o;
+
+	COPY_TWO(&o, 2, ); /* the twin of all below */
+	assert_int_equal(left(&o), 4);
+	drop(&o);
+	COPY_TWO(&o, 1, ); /* the first store is loaded again */
+	assert_int_equal(left(&o), 6);
+	drop(&o);
+	COPY_TWO(&o, 8, ALU64_K(BPF_ADD, 1, 1), );
+	assert_int_equal(left(&o), 7);
+	drop(&o);
+	COPY_TWO(&o, 8, ATOMIC(BPF_DW, BPF_ADD, 1, 3, 0), );
+	assert_int_equal(left(&o), 7);
+	drop(&o);
+	/* Another base may be the same address. */
+	OPTIMISE(&o, LDX(BPF_B, 2, 1, 0), STX(BPF_B, 3, 2, 8), LDX(BPF_B, 2, 1, 1),
+		 STX(BPF_B, 3, 2, 9), MOV(0, 0), EXIT());
+	assert_int_equal(left(&o), 6);
+	drop(&o);
+	/* The register is needed. */
+	OPTIMISE(&o, LDX(BPF_B, 0, 1, 0), STX(BPF_B, 1, 0, 8), LDX(BPF_B, 0, 1, 1),
+		 STX(BPF_B, 1, 0, 9), EXIT());
+	assert_int_equal(left(&o), 5);
+	drop(&o);
+	/* A jump goes to the second copy. */
+	OPTIMISE(&o, JMP_K(BPF_JEQ, 3, 0, 2), LDX(BPF_B, 2, 1, 0), STX(BPF_B, 1, 2, 8),
+		 LDX(BPF_B, 2, 1, 1), STX(BPF_B, 1, 2, 9), MOV(0, 0), EXIT());
+	assert_int_equal(left(&o), 7);
+	drop(&o);
+}
+
 static void dead__values_but_not_effects(void **state)
 {
 	struct optimised o;
@@ -189,6 +239,8 @@ int main(void)
 		cmocka_unit_test(addresses__fold_into_accesses),
 		cmocka_unit_test(additions__become_lea),
 		cmocka_unit_test(zero_extension__once),
+		cmocka_unit_test(copies__bytes_become_a_word),
+		cmocka_unit_test(copies__only_what_is_certain),
 		cmocka_unit_test(dead__values_but_not_effects),
 	};
 

@@ -190,6 +190,26 @@ static void add_recomposition(struct gen *g)
 		add(g, MOV(base, 5));
 }
 
+/* Pieces copied one by one, in any order, now and then onto one another. */
+static void add_copies(struct gen *g)
+{
+	int size = (int)pick(g, 3), bytes = 1 << size, pieces = 2 + (int)pick(g, 5), r = reg(g);
+	static const uint8_t sizes[] = {BPF_B, BPF_H, BPF_W};
+	int from = -8 * SLOTS + (int)pick(g, 64), to = -8 * SLOTS + (int)pick(g, 64);
+	int flip = (int)pick(g, 4);
+
+	for (int i = 0; i < pieces; i++) {
+		int at = bytes * (pick(g, 12) ? i ^ flip : i);
+
+		add(g, LDX(sizes[size], r, 10, from + at));
+		if (!pick(g, 16))
+			add_alu(g);
+		add(g, STX(sizes[size], 10, r, to + at));
+	}
+	if (pick(g, 3))
+		add(g, MOV(r, 3));
+}
+
 /* A result compared with zero right behind it, at the same or another width. */
 static void add_zero_test(struct gen *g)
 {
@@ -360,6 +380,7 @@ static void add_unit(struct gen *g)
 	case 16: add_zero_test(g); return;
 	case 17: add_address(g); return;
 	case 18: add_zero_extension(g); return;
+	case 19: add_copies(g); return;
 	case 15:
 		if (g->end_count < WEIR_ARRAY_LEN(g->ends)) {
 			g->ends[g->end_count++] = g->count;
