@@ -258,6 +258,41 @@ static int kernel_load(const struct row *row, const int *map_fds, int btf_fd)
 	return 0;
 }
 
+/*
+ * Eight functions, each with a hundred calls of the next, one of which is taken: few paths to walk,
+ * but 100^7 chains of calls in the text. The combined stack is found all the same.
+ */
+static void stack_depth__of_many_call_sites(void **state)
+{
+	enum { SITES = 100, PER_SITE = 3, BODY = 3 + SITES * PER_SITE };
+	static struct bpf_insn insns[8 * BODY + 8];
+	struct weir_prog_raw raw = {.type = BPF_PROG_TYPE_XDP, .insns = insns};
+	struct weir_verify_stats stats;
+	struct weir_prog_ok *ok;
+	uint32_t n = 0;
+
+	strcpy(raw.license, "GPL");
+	insns[n++] = (struct bpf_insn)CALL(BPF_FUNC_get_prandom_u32);
+	insns[n++] = (struct bpf_insn)MOVR(1, 0);
+	for (uint32_t f = 0; f < 8; f++) {
+		uint32_t next = 2 + (f + 1) * BODY;
+
+		insns[n++] = (struct bpf_insn)MOVR(6, 1);
+		for (int site = 0; f < 7 && site < SITES; site++) {
+			insns[n++] = (struct bpf_insn)JMP(JNE, 6, site, 2);
+			insns[n++] = (struct bpf_insn)MOVR(1, 6);
+			insns[n] = (struct bpf_insn)LOCAL((int32_t)(next - n - 1));
+			n++;
+		}
+		insns[n++] = (struct bpf_insn)MOV(0, 0);
+		insns[n++] = (struct bpf_insn)EXIT;
+	}
+	raw.insn_count = n;
+	assert_int_equal(weir_verify(&raw, NULL, NULL, &stats, NULL, &ok), 0);
+	assert_int_equal(ok->subprog_count, 8);
+	weir_prog_ok_free(&ok);
+}
+
 static void rows__as_the_kernel(void **state)
 {
 	int map_fds[MAPS], btf_fd, bad = 0;
@@ -285,6 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows__as_expected),
 		cmocka_unit_test(explanation__of_packet_ranges),
+		cmocka_unit_test(stack_depth__of_many_call_sites),
 		cmocka_unit_test(rows__as_the_kernel),
 	};
 

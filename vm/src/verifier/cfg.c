@@ -230,6 +230,9 @@ static uint32_t frame_bytes(const struct weir_vsub *sub)
 struct depth_walk {
 	struct weir_env *env;
 	uint32_t deepest;
+	/* For each function and depth of calls the most stack above it that was looked at, plus 1:
+	 * less cannot be worse, so no chain is followed twice however many calls lead to it. */
+	uint16_t (*walked)[WEIR_MAX_FRAMES + 1];
 };
 
 /* Calls nest at most 8 deep (the walk of the program made sure), so recursion is bounded too. */
@@ -239,6 +242,9 @@ static int walk_depth(struct depth_walk *w, uint32_t s, uint32_t above, uint32_t
 	const struct weir_vsub *sub = &env->subs[s];
 	uint32_t depth = above + frame_bytes(sub);
 
+	if (w->walked[s][frames] > above)
+		return 0;
+	w->walked[s][frames] = (uint16_t)(above + 1);
 	if (depth > WEIR_STACK_BYTES) {
 		env->insn_idx = sub->start;
 		return weir_reject(env, -EACCES, WEIR_REASON_STACK_DEPTH,
@@ -271,12 +277,16 @@ static int walk_depth(struct depth_walk *w, uint32_t s, uint32_t above, uint32_t
 	return 0;
 }
 
-/* depth[s] of functions without recursion is computed once; calls form a tree of at most 8. */
 int weir_cfg_check_stack_depth(struct weir_env *env)
 {
 	struct depth_walk w = {.env = env};
-	int err = walk_depth(&w, 0, 0, 1);
+	int err;
 
+	w.walked = calloc(env->sub_count, sizeof(*w.walked));
+	if (!w.walked)
+		return weir_reject_nomem(env);
+	err = walk_depth(&w, 0, 0, 1);
+	free(w.walked);
 	env->stats.stack_bytes = w.deepest;
 	return err;
 }
