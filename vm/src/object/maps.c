@@ -108,13 +108,14 @@ static int legacy_map_read(struct obj *o, const struct obj_sym *sym, uint64_t de
 	const struct obj_sec *s = &o->secs[sym->sec];
 	struct obj_map_place place = {sym->sec, sym->value, def_bytes, UINT64_MAX};
 	struct weir_plan_map map = {.inner_map = -1};
-	const uint8_t *p = s->data + sym->value;
+	const uint8_t *p;
 
 	if (sym->value > s->size_bytes || def_bytes > s->size_bytes - sym->value)
 		return obj_fail(o, -EINVAL,
 				"section 'maps': map '%s' at offset %" PRIu64
 				" ends outside the section's %" PRIu64 " bytes",
 				sym->name, sym->value, s->size_bytes);
+	p = s->data + sym->value;
 	for (uint64_t i = LEGACY_DEF_BYTES; i < def_bytes; i++)
 		if (p[i])
 			return obj_fail(o, -ENOTSUP,
