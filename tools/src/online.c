@@ -257,25 +257,44 @@ static int name_maps(const struct weir_map_rec *recs, uint32_t count, struct nam
 	return CLI_OK;
 }
 
+#define ID_TEXT_BYTES 16
+
+/* If text names a pin, opens it and lets text be the object's id, written to `id`. */
+static int follow_pin(const char **text, uint32_t kind, char id[ID_TEXT_BYTES], int *pin)
+{
+	struct weir_object_desc desc;
+
+	if (**text != '/')
+		return CLI_OK;
+	*pin = open_pin(*text, kind, &desc);
+	if (*pin < 0)
+		return CLI_FAILED;
+	snprintf(id, ID_TEXT_BYTES, "%u", desc.id);
+	*text = id;
+	return CLI_OK;
+}
+
+/* A descriptor of the object found: the pin's, taken, or one by id. */
+static int hand_over(int get_by_id, uint32_t id, const char *what, int *pin, int *fd)
+{
+	union bpf_attr attr = {.start_id = id}; /* prog_id and map_id are the same field */
+
+	*fd = *pin >= 0 ? weir_take_fd(*pin) : fd_of(get_by_id, &attr);
+	return *fd < 0 ? cli_fail("%s %u: %s", what, id, online_why(*fd)) : CLI_OK;
+}
+
 int online_find_prog(const char *text, struct weir_prog_rec *out, int *fd)
 {
 	weir_autofree struct weir_prog_rec *recs = NULL;
 	weir_autofree struct named *names = NULL;
 	WEIR_DIAG_ON_STACK(diag, 512);
-	struct weir_object_desc desc;
-	union bpf_attr attr = {0};
 	weir_autoclose int pin = -1;
-	char id[16];
+	char id[ID_TEXT_BYTES];
 	uint32_t count;
 	int at;
 
-	if (*text == '/') {
-		pin = open_pin(text, WEIR_OBJECT_PROG, &desc);
-		if (pin < 0)
-			return CLI_FAILED;
-		snprintf(id, sizeof(id), "%u", desc.id);
-		text = id;
-	}
+	if (follow_pin(&text, WEIR_OBJECT_PROG, id, &pin))
+		return CLI_FAILED;
 	if (weir_client_progs(&recs, &count, &diag))
 		return cli_fail("%s", diag.buf);
 	names = calloc(count + 1, sizeof(*names));
@@ -287,15 +306,7 @@ int online_find_prog(const char *text, struct weir_prog_rec *out, int *fd)
 	if (at < 0)
 		return CLI_FAILED;
 	*out = recs[at];
-	if (fd && pin >= 0) {
-		*fd = weir_take_fd(pin);
-	} else if (fd) {
-		attr.prog_id = out->id;
-		*fd = fd_of(BPF_PROG_GET_FD_BY_ID, &attr);
-		if (*fd < 0)
-			return cli_fail("program %u: %s", out->id, online_why(*fd));
-	}
-	return CLI_OK;
+	return fd ? hand_over(BPF_PROG_GET_FD_BY_ID, out->id, "program", &pin, fd) : CLI_OK;
 }
 
 int online_find_map(const char *text, struct weir_map_rec *out, int *fd)
@@ -303,20 +314,13 @@ int online_find_map(const char *text, struct weir_map_rec *out, int *fd)
 	weir_autofree struct weir_map_rec *recs = NULL;
 	weir_autofree struct named *names = NULL;
 	WEIR_DIAG_ON_STACK(diag, 512);
-	struct weir_object_desc desc;
-	union bpf_attr attr = {0};
 	weir_autoclose int pin = -1;
-	char id[16];
+	char id[ID_TEXT_BYTES];
 	uint32_t count;
 	int at;
 
-	if (*text == '/') {
-		pin = open_pin(text, WEIR_OBJECT_MAP, &desc);
-		if (pin < 0)
-			return CLI_FAILED;
-		snprintf(id, sizeof(id), "%u", desc.id);
-		text = id;
-	}
+	if (follow_pin(&text, WEIR_OBJECT_MAP, id, &pin))
+		return CLI_FAILED;
 	if (weir_client_maps(&recs, &count, &diag))
 		return cli_fail("%s", diag.buf);
 	names = calloc(count + 1, sizeof(*names));
@@ -328,15 +332,7 @@ int online_find_map(const char *text, struct weir_map_rec *out, int *fd)
 	if (at < 0)
 		return CLI_FAILED;
 	*out = recs[at];
-	if (fd && pin >= 0) {
-		*fd = weir_take_fd(pin);
-	} else if (fd) {
-		attr.map_id = out->id;
-		*fd = fd_of(BPF_MAP_GET_FD_BY_ID, &attr);
-		if (*fd < 0)
-			return cli_fail("map %u: %s", out->id, online_why(*fd));
-	}
-	return CLI_OK;
+	return fd ? hand_over(BPF_MAP_GET_FD_BY_ID, out->id, "map", &pin, fd) : CLI_OK;
 }
 
 struct weir_btf *online_btf(uint32_t btf_id)
